@@ -1,0 +1,146 @@
+"""The words of a study, as data: settings, factor, arm, study, run.
+
+A *setting* is anything a study may vary besides its sources of randomness. A *factor*
+says what is varied: sources that get new seeds (`vary`), settings that are compared
+(`levels`, one *arm* per level). A *run* is one training from start to end: one row of an
+arm's design, one MLflow run. conf/ holds every default; these classes have none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Split:
+    """Which examples train, validate and test."""
+
+    method: str
+    validation: float
+    test: float
+    folds: int
+    train_size: int | None
+    label_noise: float
+
+
+@dataclass
+class Loop:
+    """How training walks over the examples."""
+
+    name: str
+    epochs: int
+    batch_size: int | None
+    drop_remainder: bool
+    shuffle: str
+    shuffle_buffer: int
+    schedule: str
+    patience: int
+    loss: str
+    metrics: list[str]
+
+
+@dataclass
+class Runtime:
+    """What a process must be started with; a process has one of each."""
+
+    intra_op_threads: int
+    inter_op_threads: int
+    op_determinism: bool
+    precision: str
+    compilation: str
+    onednn: bool | None
+    distribution: str
+    devices: int
+    reduction: str
+    input_pipeline: str
+    hash_seed: int | None
+
+
+@dataclass
+class Settings:
+    """Everything that decides a run besides its seeds."""
+
+    data: dict[str, Any]
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    split: Split
+    loop: Loop
+    runtime: Runtime
+
+
+@dataclass
+class Factor:
+    """What a study varies."""
+
+    name: str | None
+    question: str
+    vary: list[str]
+    levels: dict[str, Any]
+    fresh_process: bool
+
+
+@dataclass
+class Design:
+    """How the seed table of an arm is filled."""
+
+    name: str
+    backgrounds: int
+    levels: int
+
+
+@dataclass
+class Engine:
+    """How runs are trained; none of this changes what a run is."""
+
+    name: str
+    workers: int
+    group_size: int | None
+    keep_weights: str
+
+
+@dataclass
+class Tracking:
+    """Where runs are logged, and how finely."""
+
+    uri: str | None
+    experiment: str
+    artifacts: str | None
+    curve_points: int | None
+    outputs: bool
+
+
+@dataclass(frozen=True)
+class Arm:
+    """All runs with the same settings that vary the same sources."""
+
+    name: str
+    vary: tuple[str, ...]
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Study:
+    """The arms that one job trains, and how."""
+
+    name: str
+    replicates: int
+    root_seed: int
+    factor: Factor
+    arms: tuple[Arm, ...]
+    design: Design
+    engine: Engine
+    tracking: Tracking
+    config: dict[str, Any]  # the whole configuration, resolved
+
+
+@dataclass(frozen=True)
+class Run:
+    """One planned training: all of its settings and all of its seeds."""
+
+    factor: str
+    arm: str
+    replicate: int
+    seeds: Mapping[str, int]  # source -> seed
+    settings: Settings
+    fingerprint: str  # hash of all of the above
+    block: int = 0  # the group of rows that a design resamples together
