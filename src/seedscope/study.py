@@ -2,8 +2,8 @@
 
 A *setting* is anything a study may vary besides its sources of randomness. A *factor*
 says what is varied: sources that get new seeds (`vary`), settings that are compared
-(`levels`, one *arm* per level). A *run* is one training from start to end: one row of an
-arm's design, one MLflow run. conf/ holds every default; these classes have none.
+(`levels`, one *arm* per level). A *run* is one training from start to end: one row of
+an arm's design, one MLflow run. conf/ holds every default; these classes have none.
 """
 
 from collections.abc import Mapping

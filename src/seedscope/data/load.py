@@ -1,0 +1,137 @@
+"""Load the data of a run: the arrays it trains, validates and is tested on."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from seedscope.data.split import split
+from seedscope.seeds import stream_seed
+from seedscope.study import Run
+from seedscope.targets import call, locate
+from seedscope.trace import digest
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The arrays of one run; x is (examples, ...), y is (examples,) or (examples, k)."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    test_rows: np.ndarray  # row numbers of the test examples in the data set
+    classes: int  # 0: regression
+    digests: Mapping[str, str]  # of the whole data and of the split
+
+
+def load(run: Run) -> Examples:
+    """Return the examples of a run, split by its own seeds.
+
+    Raises:
+        ValueError: the loader's arguments or arrays do not fit.
+    """
+    settings = run.settings
+    whole = _load_whole(json.dumps(settings.data, sort_keys=True), run.seeds["data"])
+    x, y, x_test, y_test = whole.arrays
+    parts = split(len(x), settings.split, run.seeds["split"], len(x_test))
+    if len(x_test):
+        x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+    y_train = y[parts.train]
+    classes = _classes(y)
+    if settings.split.label_noise:
+        y_train = _noisy(
+            y_train, classes, settings.split.label_noise, run.seeds["data"]
+        )
+    return Examples(
+        x_train=x[parts.train],
+        y_train=y_train,
+        x_validation=x[parts.validation],
+        y_validation=y[parts.validation],
+        x_test=x[parts.test],
+        y_test=y[parts.test],
+        test_rows=parts.test,
+        classes=classes,
+        digests={
+            "data": whole.digest,
+            "split": digest([parts.train, parts.validation, parts.test, y_train]),
+        },
+    )
+
+
+def uses_data_seed(run: Run) -> bool:
+    """Tell whether the source `data` changes anything in this run."""
+    loader = locate(run.settings.data["_target_"], "data")
+    takes_seed = "seed" in inspect.signature(loader).parameters
+    return takes_seed or run.settings.split.label_noise > 0
+
+
+@dataclass(frozen=True)
+class _Whole:
+    arrays: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    digest: str
+
+
+@lru_cache(maxsize=2)
+def _load_whole(options_json: str, seed: int) -> _Whole:
+    options = json.loads(options_json)
+    loaded = call(options, "data", seed=seed)
+    where = f"data._target_={options['_target_']}"
+    try:
+        first, second = loaded
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{where} must return (x, y) or ((x, y), (x_test, y_test)), got "
+            f"{type(loaded).__name__}"
+        ) from None
+    if isinstance(first, tuple | list):
+        arrays = [_checked(*first, where), _checked(*second, where)]
+    else:
+        x, y = _checked(first, second, where)
+        arrays = [(x, y), (x[:0], y[:0])]
+    (x, y), (x_test, y_test) = arrays
+    return _Whole((x, y, x_test, y_test), digest([x, y, x_test, y_test]))
+
+
+def _checked(x: Any, y: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y):
+        raise ValueError(f"{where}: {len(x)} examples but {len(y)} labels")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.dtype.kind == "f":
+        for name, array in (("x", x), ("y", y)):
+            if not np.isfinite(array).all():
+                raise ValueError(f"{where}: {name} holds values that are not finite")
+    elif y.dtype.kind in "iub":
+        y = y.astype(np.int32)
+        if y.ndim != 1 or (len(y) and y.min() < 0):
+            raise ValueError(
+                f"{where}: labels must be one class number from 0 on for each example, "
+                f"got shape {y.shape}, least {y.min()}"
+            )
+    else:
+        raise ValueError(f"{where}: labels must be numbers, got {y.dtype}")
+    return x, y
+
+
+def _classes(y: np.ndarray) -> int:
+    return 0 if y.dtype.kind == "f" else int(y.max()) + 1
+
+
+def _noisy(y: np.ndarray, classes: int, fraction: float, seed: int) -> np.ndarray:
+    """Replace a fraction of the training labels by random classes."""
+    if not classes:
+        raise ValueError(
+            "split.label_noise needs class labels; this data is a regression: use the "
+            "noise of the data set itself"
+        )
+    rng = np.random.default_rng(stream_seed(seed, "label_noise"))
+    replaced = rng.random(len(y)) < fraction
+    return np.where(replaced, rng.integers(0, classes, len(y)), y).astype(y.dtype)
