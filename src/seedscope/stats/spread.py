@@ -128,7 +128,7 @@ def sd_interval(
     Args:
         scores: shape (replicates,).
         level: coverage, in (0, 1).
-        method: "default", "chi-square", "bonett" (needs 5 runs) or "log-sd jackknife"
+        method: "default", "chi-square", "bonett" (needs 6 runs) or "log-sd jackknife"
             (needs 3). The bootstrap is `bootstrap.bootstrap_interval`.
 
     Raises:
@@ -141,7 +141,9 @@ def sd_interval(
     if method == "default":
         method = "bonett" if scores.size >= BONETT_FROM else "chi-square"
     if method not in _SD_INTERVALS:
-        raise ValueError(f"unknown method {method!r}; known: {', '.join(_SD_INTERVALS)}")
+        raise ValueError(
+            f"unknown method {method!r}; known: {', '.join(_SD_INTERVALS)}"
+        )
     ends, least = _SD_INTERVALS[method]
     if scores.size < least:
         raise ValueError(f"{method} needs {least} runs, got {scores.size}")
@@ -195,7 +197,7 @@ def _mean_interval(scores: np.ndarray, level: float) -> tuple[float, float]:
 def _shape_breaks(scores: np.ndarray, method: str) -> bool:
     """Tell whether the scores visibly leave the shapes the interval was checked for."""
     if method == "chi-square":
-        return scores.size > 2 and stats.shapiro(scores).pvalue < 0.05
+        return bool(scores.size > 2 and stats.shapiro(scores).pvalue < 0.05)
     if method == "log-sd jackknife" and scores.size < 5:
         return True
     if scores.size < 4:
@@ -227,6 +229,8 @@ def _jackknife_ends(scores: np.ndarray, level: float) -> tuple[float, float]:
     """Pseudo-values of log sd, t with n-1 degrees of freedom (Miller 1968)."""
     runs = scores.size
     pseudo = log_sd_pseudo_values(scores)
+    if not np.isfinite(pseudo).all():
+        return 0.0, np.inf
     half = stats.t.ppf((1 + level) / 2, runs - 1) * pseudo.std(ddof=1) / np.sqrt(runs)
     return np.exp(pseudo.mean() - half), np.exp(pseudo.mean() + half)
 
@@ -234,8 +238,7 @@ def _jackknife_ends(scores: np.ndarray, level: float) -> tuple[float, float]:
 def log_sd_pseudo_values(scores: np.ndarray) -> np.ndarray:
     """Return the jackknife pseudo-values of log sd, shape (replicates,).
 
-    A run that holds all of the spread makes one of them infinite: three or more runs
-    are needed, and no n-1 of them may be equal.
+    Needs three runs. If all but one run are equal, one pseudo-value is infinite.
     """
     runs = scores.size
     squares = (scores - scores.mean()) ** 2
