@@ -122,8 +122,8 @@ class Weight:
     @property
     def free(self) -> bool:
         """Tell whether this weight is drawn anew for each seed."""
-        random = isinstance(self.initializer, keras.initializers.RandomInitializer)
-        return random and self.initializer._init_seed is None
+        seed = getattr(self.initializer, "_init_seed", "not a random initializer")
+        return seed is None
 
     def draw(self, seed: int) -> Any:
         """Return the initial value of this weight for a seed of the source `init`."""

@@ -26,6 +26,7 @@ def _plan_arm(arm: Arm, study: Study) -> list[Run]:
             factor=study.factor.name,
             arm=arm.name,
             replicate=replicate,
+            vary=arm.vary,
             seeds=row.seeds,
             settings=arm.settings,
             fingerprint=_fingerprint(study.factor.name, arm, replicate, row.seeds),

@@ -126,10 +126,10 @@ def _typed(config: DictConfig) -> _Schema:
     """Merge into the schema, which refuses unknown keys and wrong types."""
     try:
         schema = OmegaConf.structured(_Schema)
-        OmegaConf.set_struct(schema, True)
         whole = OmegaConf.to_object(OmegaConf.merge(schema, config))
     except OmegaConfBaseException as error:
-        raise ValueError(f"{error.full_key or 'configuration'}: {error.msg}") from None
+        reason = str(error.msg).splitlines()[0]
+        raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None
     _check_values(whole)
     return whole
 

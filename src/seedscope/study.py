@@ -140,6 +140,7 @@ class Run:
     factor: str
     arm: str
     replicate: int
+    vary: tuple[str, ...]  # the sources that the arm varies
     seeds: Mapping[str, int]  # source -> seed
     settings: Settings
     fingerprint: str  # hash of all of the above
