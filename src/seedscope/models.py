@@ -1,10 +1,10 @@
 """Build Keras models whose every random draw belongs to a seed of the run.
 
-Keras gives an initializer or a stochastic layer without `seed=` one from Python's global
-generator when the layer is constructed: a Dropout layer more, and every later layer
-starts elsewhere. So the model is built first and its draws are replaced afterwards: each
-initial weight and each layer's noise gets a stream of its own, hashed from the run's
-seed and its place in the model.
+Keras gives an initializer or a stochastic layer without `seed=` one from Python's
+global generator when the layer is constructed: a Dropout layer more, and every later
+layer starts elsewhere. So the model is built first and its draws are replaced
+afterwards: each initial weight and each layer's noise gets a stream of its own, hashed
+from the run's seed and its place in the model.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Import and call the functions that `_target_` names: where a user's own code plugs in."""
+"""Import and call what `_target_` names: where a user's own code plugs in."""
 
 import importlib
 import inspect

@@ -1,8 +1,8 @@
 """Load the data sets that come with seedscope.
 
-A loader is any function that returns `(x, y)`, or `((x, y), (x_test, y_test))` where the
-data has an official test set. Integer labels make a classification, floats a regression.
-A loader that takes `seed` is given the run's seed of the source `data`.
+A loader is any function that returns `(x, y)`, or `((x, y), (x_test, y_test))` where
+the data has an official test set. Integer labels make a classification, floats a
+regression. A loader that takes `seed` is given the run's seed of the source `data`.
 """
 
 import gzip

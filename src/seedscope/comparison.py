@@ -1,0 +1,2 @@
+def compare_study(x):
+    print("compare", x)

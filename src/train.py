@@ -1,0 +1,73 @@
+"""Train every run of a factor's arms and log it; `-m` sweeps factors into one study.
+
+python src/train.py factor=shuffle replicates=16
+python src/train.py study=digits
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from seedscope import commandline, settings
+from seedscope.plan import plan_runs
+
+CONF = str(Path(__file__).parents[1] / "conf")
+trained: list[str] = []  # the study runs that this command touched
+mistakes: list[str] = []  # what kept a job from training
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+def main(config: DictConfig) -> None:
+    """Run one job; a job of a sweep that fails does not stop the others."""
+    try:
+        train(config)
+    except (ValueError, RuntimeError) as error:
+        mistakes.append(str(error))
+
+
+def train(config: DictConfig) -> None:
+    """Train one factor: the runs that the study does not hold yet."""
+    swept = commandline.swept(HydraConfig.get())
+    study = settings.read(config, commandline.study_name(config, swept), swept)
+    runs = plan_runs(study)
+
+    # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
+    from seedscope.engine import launch
+
+    if not study.factor.fresh_process:
+        launch.warm(runs[0].settings.runtime)
+    from seedscope.progress import show
+    from seedscope.tracking.log import open_study
+    from seedscope.tracking.store import connect
+
+    with open_study(connect(study.tracking), study, runs) as log:
+        trained.append(log.study_id)
+        with show(study, len(runs), len(log.missing)) as progress:
+            groups = launch.train(
+                log.missing, study.engine, study.factor.fresh_process, progress.note
+            )
+            for traces in groups:
+                log.add(traces)
+                progress.advance(traces)
+
+
+def compare() -> None:
+    """Compare what was trained, also where a later job of the sweep failed."""
+    if not trained:
+        return
+    from seedscope.comparison import compare_study
+
+    for study_id in dict.fromkeys(trained):
+        compare_study(study_id)
+
+
+if __name__ == "__main__":
+    with commandline.told_in_one_line(mistakes):
+        sys.argv[1:] = commandline.overrides(sys.argv[1:])
+        try:
+            main()
+        finally:
+            compare()
