@@ -6,6 +6,7 @@ python src/train.py study=digits
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,7 +16,7 @@ from seedscope import commandline, settings
 from seedscope.plan import plan_runs
 
 CONF = str(Path(__file__).parents[1] / "conf")
-trained: list[str] = []  # the study runs that this command touched
+trained: list[tuple[Any, str]] = []  # where, and the study runs touched
 mistakes: list[str] = []  # what kept a job from training
 
 
@@ -44,7 +45,7 @@ def train(config: DictConfig) -> None:
     from seedscope.tracking.store import connect
 
     with open_study(connect(study.tracking), study, runs) as log:
-        trained.append(log.study_id)
+        trained.append((study.tracking, log.study_id))
         with show(study, len(runs), len(log.missing)) as progress:
             groups = launch.train(
                 log.missing, study.engine, study.factor.fresh_process, progress.note
@@ -56,12 +57,12 @@ def train(config: DictConfig) -> None:
 
 def compare() -> None:
     """Compare what was trained, also where a later job of the sweep failed."""
-    if not trained:
-        return
-    from seedscope.comparison import compare_study
+    if trained:
+        from compare import compare_study
 
-    for study_id in dict.fromkeys(trained):
-        compare_study(study_id)
+        done = {study_id: tracking for tracking, study_id in trained}
+        for study_id, tracking in done.items():
+            compare_study(tracking, study_id)
 
 
 if __name__ == "__main__":

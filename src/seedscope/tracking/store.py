@@ -60,8 +60,8 @@ def connect(tracking: Tracking, create: bool = True) -> Store:
         )
     if experiment.lifecycle_stage != "active":
         raise ValueError(
-            f"tracking.experiment={tracking.experiment!r} was deleted in {uri}; restore "
-            "it with `mlflow experiments restore`, or name another"
+            f"tracking.experiment={tracking.experiment!r} was deleted in {uri}; "
+            "restore it with `mlflow experiments restore`, or name another"
         )
     return Store(client, uri, experiment)
 

@@ -1,0 +1,28 @@
+"""The runs that a comparison looks at, wherever they were logged, as one table.
+
+A row is a run. Columns without a slash say what it is (`run_id`, `arm`, `factor`,
+`vary`, `replicate`, `block`, `diverged`, `seed.<source>`, ...), columns with one are
+scores (`test/accuracy`, ...). A run that does not hold a score has null there.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs to be compared, and where their traces are, if anywhere."""
+
+    title: str
+    table: pl.DataFrame
+    scores: tuple[str, ...]  # the columns that are scores
+    traces: Path | None = None  # a folder with the Parquet parts of each table
+    study_id: str | None = None  # the MLflow run of the study
+    planned: dict[str, int] = field(default_factory=dict)  # arm -> runs
+
+    def arms(self) -> dict[str, pl.DataFrame]:
+        """Return the runs of each arm, arms in the order in which they were trained."""
+        groups = self.table.partition_by("arm", maintain_order=True)
+        return {group["arm"][0]: group for group in groups}
