@@ -4,12 +4,12 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
-from seedscope.data.split import split
+from seedscope.data.split import Parts, split
 from seedscope.seeds import stream_seed
 from seedscope.study import Run
 from seedscope.targets import call, locate
@@ -18,17 +18,44 @@ from seedscope.trace import digest
 
 @dataclass(frozen=True)
 class Examples:
-    """The arrays of one run; x is (examples, ...), y is (examples,) or (examples, k)."""
+    """The examples of one run: the whole data set, and which rows are for what."""
 
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_validation: np.ndarray
-    y_validation: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
-    test_rows: np.ndarray  # row numbers of the test examples in the data set
+    x: np.ndarray  # (rows, ...) with those of an official test set at the end
+    y: np.ndarray  # (rows,) or (rows, k)
+    parts: Parts
+    y_train: np.ndarray  # (train,) or (train, k), label noise included
     classes: int  # 0: regression
     digests: Mapping[str, str]  # of the whole data and of the split
+
+    @cached_property
+    def x_train(self) -> np.ndarray:
+        """Return the examples to train on."""
+        return self.x[self.parts.train]
+
+    @cached_property
+    def x_validation(self) -> np.ndarray:
+        """Return the examples to validate on; there may be none."""
+        return self.x[self.parts.validation]
+
+    @cached_property
+    def y_validation(self) -> np.ndarray:
+        """Return the labels or values of the validation examples."""
+        return self.y[self.parts.validation]
+
+    @cached_property
+    def x_test(self) -> np.ndarray:
+        """Return the examples to test on."""
+        return self.x[self.parts.test]
+
+    @cached_property
+    def y_test(self) -> np.ndarray:
+        """Return the labels or values of the test examples."""
+        return self.y[self.parts.test]
+
+    @property
+    def test_rows(self) -> np.ndarray:
+        """Return the row numbers of the test examples in the data set."""
+        return self.parts.test
 
 
 def load(run: Run) -> Examples:
@@ -50,13 +77,10 @@ def load(run: Run) -> Examples:
             y_train, classes, settings.split.label_noise, run.seeds["data"]
         )
     return Examples(
-        x_train=x[parts.train],
+        x=x,
+        y=y,
+        parts=parts,
         y_train=y_train,
-        x_validation=x[parts.validation],
-        y_validation=y[parts.validation],
-        x_test=x[parts.test],
-        y_test=y[parts.test],
-        test_rows=parts.test,
         classes=classes,
         digests={
             "data": whole.digest,
@@ -90,7 +114,7 @@ def _load_whole(options_json: str, seed: int) -> _Whole:
             f"{where} must return (x, y) or ((x, y), (x_test, y_test)), got "
             f"{type(loaded).__name__}"
         ) from None
-    if isinstance(first, tuple | list):
+    if isinstance(first, tuple):
         arrays = [_checked(*first, where), _checked(*second, where)]
     else:
         x, y = _checked(first, second, where)

@@ -1,8 +1,8 @@
 """Teach `tf.vectorized_map` the random operations that Keras' stochastic layers use.
 
-TensorFlow's converters stop where each run has a seed of its own. These draw every
-run's numbers together, with the very bits that TensorFlow draws for that seed. Importing
-this module registers them.
+TensorFlow's converters stop where each run has a seed of its own. These draw the
+numbers of all runs together, with the very bits that TensorFlow draws for each seed.
+Importing this module registers them.
 """
 
 import math
