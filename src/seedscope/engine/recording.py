@@ -97,7 +97,7 @@ class Recorder:
         for name, metric in self._objective.metrics.items():
             values = np.asarray(metric(targets, outputs), np.float64)
             scores[name] = float(values.mean())
-        return keras.ops.convert_to_numpy(outputs), scores
+        return outputs.numpy(), scores
 
     def raw(self) -> dict[str, np.ndarray]:
         """Return name -> (steps,) raw values."""
@@ -130,7 +130,7 @@ class Recorder:
         return np.stack(kept)
 
     def _note_weights(self) -> None:
-        values = [keras.ops.convert_to_numpy(w) for w in self._model.weights]
+        values = [weight.numpy() for weight in self._model.weights]
         self.sha256.append(digest(values))
         if self._keep_weights != "none":
             flat = [v.ravel().astype(np.float32) for v in values]

@@ -1,5 +1,7 @@
-"""Check that the sources a run varies are really there: a source without effect has no
-spread to measure."""
+"""Check that the sources a run varies are really there.
+
+A source without effect has no spread to measure.
+"""
 
 from seedscope.data.load import uses_data_seed
 from seedscope.models import Built
