@@ -66,10 +66,9 @@ def load(run: Run) -> Examples:
     """
     settings = run.settings
     whole = _load_whole(json.dumps(settings.data, sort_keys=True), run.seeds["data"])
-    x, y, x_test, y_test = whole.arrays
-    parts = split(len(x), settings.split, run.seeds["split"], len(x_test))
-    if len(x_test):
-        x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+    x, y = whole.x, whole.y
+    own = len(x) - whole.official_test
+    parts = split(own, settings.split, run.seeds["split"], whole.official_test)
     y_train = y[parts.train]
     classes = _classes(y)
     if settings.split.label_noise:
@@ -98,7 +97,9 @@ def uses_data_seed(run: Run) -> bool:
 
 @dataclass(frozen=True)
 class _Whole:
-    arrays: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    x: np.ndarray
+    y: np.ndarray
+    official_test: int  # rows at the end that are a test set of their own
     digest: str
 
 
@@ -114,13 +115,17 @@ def _load_whole(options_json: str, seed: int) -> _Whole:
             f"{where} must return (x, y) or ((x, y), (x_test, y_test)), got "
             f"{type(loaded).__name__}"
         ) from None
-    if isinstance(first, tuple):
-        arrays = [_checked(*first, where), _checked(*second, where)]
-    else:
+    if not isinstance(first, tuple):
         x, y = _checked(first, second, where)
-        arrays = [(x, y), (x[:0], y[:0])]
-    (x, y), (x_test, y_test) = arrays
-    return _Whole((x, y, x_test, y_test), digest([x, y, x_test, y_test]))
+        return _Whole(x, y, 0, digest([x, y, x[:0], y[:0]]))
+    x, y = _checked(*first, where)
+    x_test, y_test = _checked(*second, where)
+    return _Whole(
+        np.concatenate([x, x_test]),
+        np.concatenate([y, y_test]),
+        len(x_test),
+        digest([x, y, x_test, y_test]),
+    )
 
 
 def _checked(x: Any, y: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
