@@ -36,6 +36,12 @@ def answer(
     return tf.function(forward, input_signature=[tf.TensorSpec(shape, like.dtype)])
 
 
+def stopped(losses: Sequence[float], patience: int) -> bool:
+    """Tell whether early stopping ends a run after these validation losses."""
+    best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+    return bool(patience) and len(losses) - 1 - best >= patience
+
+
 class Recorder:
     """The growing record of one run; `Trace` is made of it at the end."""
 
@@ -76,9 +82,7 @@ class Recorder:
         if not len(x):
             return False
         self._val.append(self.score(x, y)[1])
-        losses = [scores["loss"] for scores in self._val]
-        best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
-        return bool(self._patience) and len(losses) - 1 - best >= self._patience
+        return stopped([scores["loss"] for scores in self._val], self._patience)
 
     def score(
         self, x: np.ndarray, y: np.ndarray
