@@ -1,0 +1,347 @@
+"""Variance components of crossed sources: what each, and each interaction, adds.
+
+Balanced tables: mean squares (method of moments), negative estimates shown; intervals
+by generalized pivots, each mean square divided by its own chi-square. Any table: REML,
+by `mixedlm`, gated on the digits of lme4; a component that is zero comes out as 0.
+From components follow S_j (its own over the sum) and T_j (all that contain j).
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from seedscope.stats.attribution import seed_columns
+from seedscope.stats.interval import Interval, check_level
+
+DRAWS = 20_000  # of the pivots; the ends are then stable to about 1 % of the width
+FEWEST_LEVELS = 5  # of each source; below, a component of 0 is covered by up to 1.00
+RESIDUAL = "residual"
+
+
+@dataclass(frozen=True)
+class Component:
+    """Variance that one source, or an interaction "a:b", adds, and its interval."""
+
+    name: str  # "a", "a:b", or "residual"
+    sources: tuple[str, ...]  # () for the residual
+    variance: float  # squared unit of the score; moments may be negative
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ComponentShare:
+    """First and total index of a source, computed from the components."""
+
+    source: str
+    first: float
+    first_interval: Interval
+    total: float  # all components that contain the source; and the residual
+    total_interval: Interval
+
+
+@dataclass(frozen=True)
+class Components:
+    """All variance components of one crossed table.
+
+    Where no cell was repeated, the highest interaction and the nondeterminism cannot
+    be told apart: both are in the residual.
+    """
+
+    replicates: int
+    method: str  # "anova" or "reml"
+    components: tuple[Component, ...]  # by order of interaction, residual last
+    shares: tuple[ComponentShare, ...]  # empty where the sum is not positive
+    repeated: bool  # cells were repeated, so the residual is nondeterminism alone
+    mean: float
+    level: float
+    approximate: bool
+
+    def variance(self, name: str) -> float:
+        """Return the variance of one component by its name."""
+        return next(c.variance for c in self.components if c.name == name)
+
+
+@dataclass(frozen=True)
+class MeanSquare:
+    """One row of the analysis of variance."""
+
+    name: str
+    dof: int
+    squares: float  # sum of squares
+
+
+def anova_components(
+    table: np.ndarray,
+    scores: np.ndarray,
+    sources: Sequence[str],
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> Components:
+    """Estimate components of a balanced crossed table by the method of moments.
+
+    Args:
+        table: the seed of each source in each run, shape (runs, sources); every
+            combination of the levels equally often.
+        scores: shape (runs,).
+        sources: names of the columns.
+        rng: draws the pivots of the intervals.
+        level: coverage of the intervals.
+
+    Raises:
+        ValueError: the table is not balanced (use `reml_components`), a source has one
+            level, or a score is not finite.
+
+    Reference:
+        Searle, Casella & McCulloch (1992), Variance Components, chapter 4;
+        Weerahandi (1995), Exact Statistical Methods for Data Analysis, chapter 7.
+    """
+    check_level(level)
+    rows = anova_table(table, scores, sources)
+    counts = [np.unique(column).size for column in np.asarray(table).T]
+    runs = np.asarray(scores).size
+    repeats = runs // int(np.prod(counts))
+    weights = _moment_weights(rows, dict(zip(sources, counts, strict=True)), repeats)
+    squares = np.array([row.squares for row in rows])
+    dofs = np.array([row.dof for row in rows])
+    estimates = weights @ (squares / dofs)
+    pivots = weights @ (squares / rng.chisquare(dofs, (DRAWS, dofs.size))).T
+    ends = _quantiles(pivots, level)
+    names = [row.name for row in rows]
+    few = min(counts) < FEWEST_LEVELS
+    return Components(
+        replicates=runs,
+        method="anova",
+        components=tuple(
+            Component(name, _members(name), float(value), float(low), float(high))
+            for name, value, (low, high) in zip(names, estimates, ends, strict=True)
+        ),
+        shares=_shares(names, sources, estimates, pivots, level, few),
+        repeated=repeats > 1,
+        mean=float(np.mean(scores)),
+        level=level,
+        approximate=few,
+    )
+
+
+def anova_table(
+    table: np.ndarray, scores: np.ndarray, sources: Sequence[str]
+) -> tuple[MeanSquare, ...]:
+    """Return degrees of freedom and sum of squares of every effect, residual last.
+
+    Raises:
+        ValueError: not every combination of levels equally often, or a single level.
+    """
+    table, scores = seed_columns(table, scores, sources)
+    ranks = [np.unique(column, return_inverse=True)[1] for column in table.T]
+    counts = [int(rank.max()) + 1 for rank in ranks]
+    if min(counts) < 2:
+        raise ValueError(f"sources need two or more levels each, got {counts}")
+    cell = np.ravel_multi_index(ranks, counts)
+    sizes = np.bincount(cell, minlength=int(np.prod(counts)))
+    if np.ptp(sizes):
+        raise ValueError(
+            f"not balanced: {np.prod(counts)} combinations of seeds were run "
+            f"{sizes.min()} to {sizes.max()} times; use reml_components"
+        )
+    repeats = int(sizes[0])
+    centred = scores - scores.mean()
+    cells = (np.bincount(cell, centred) / repeats).reshape(counts)
+    rows = []
+    for size in range(1, len(counts) + 1):
+        for axes in combinations(range(len(counts)), size):
+            dof = int(np.prod([counts[a] - 1 for a in axes]))
+            copies = scores.size / np.prod([counts[a] for a in axes])
+            squares = float(copies * (_effect(cells, axes) ** 2).sum())
+            rows.append(MeanSquare(":".join(sources[a] for a in axes), dof, squares))
+    if repeats == 1:  # the highest interaction is the residual
+        last = rows.pop()
+        return (*rows, MeanSquare(RESIDUAL, last.dof, last.squares))
+    within = float(((centred - cells.ravel()[cell]) ** 2).sum())
+    return (*rows, MeanSquare(RESIDUAL, scores.size - sizes.size, within))
+
+
+def reml_components(
+    table: np.ndarray,
+    scores: np.ndarray,
+    sources: Sequence[str],
+    interactions: Sequence[Sequence[str]] = (),
+    level: float = 0.95,
+) -> Components:
+    """Estimate components of any table, balanced or not, by restricted likelihood.
+
+    Intervals are Satterthwaite's, from the information matrix, and always approximate.
+
+    Args:
+        table: the seed of each source in each run, shape (runs, sources).
+        scores: shape (runs,).
+        sources: names of the columns.
+        interactions: the sets of sources whose interaction is a component of its own.
+        level: coverage of the intervals.
+
+    Raises:
+        ValueError: a source with one level, an interaction that is the residual, a
+            source unknown, all scores equal, or no convergence.
+
+    Reference:
+        Bates et al. (2015), Journal of Statistical Software 67(1); Searle, Casella &
+        McCulloch (1992), section 6.6 (information matrix).
+    """
+    check_level(level)
+    table, scores = seed_columns(table, scores, sources)
+    groups = _groups(table, sources, interactions)
+    size = np.abs(scores - scores[0]).max()
+    if size == 0:
+        raise ValueError("all scores are equal; there is no variance to split")
+    fitted, mean = _fit_reml((scores - scores[0]) / size, list(groups.values()))
+    errors = _reml_errors(fitted, list(groups.values()))
+    names = [*groups, RESIDUAL]
+    components = tuple(
+        Component(
+            name, _members(name), *_satterthwaite(size**2 * v, size**2 * e, level)
+        )
+        for name, v, e in zip(names, fitted, errors, strict=True)
+    )
+    sizes = np.unique(table, axis=0, return_counts=True)[1]
+    return Components(
+        replicates=scores.size,
+        method="reml",
+        components=components,
+        shares=_shares(names, sources, fitted, None, level, True),
+        repeated=bool((sizes > 1).any()),
+        mean=float(scores[0] + size * mean),
+        level=level,
+        approximate=True,
+    )
+
+
+def _effect(cells: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Return the effect of a set of axes: cell means swept of all lower effects."""
+    others = tuple(a for a in range(cells.ndim) if a not in axes)
+    effect = cells.mean(axis=others, keepdims=True) if others else cells
+    for axis in axes:
+        effect = effect - effect.mean(axis=axis, keepdims=True)
+    return effect
+
+
+def _moment_weights(
+    rows: Sequence[MeanSquare], counts: dict[str, int], repeats: int
+) -> np.ndarray:
+    """Return the matrix that turns mean squares into components.
+
+    The expected mean square of u is the residual plus, for every w that contains u, its
+    component times the runs per level combination of w.
+    """
+    sets = [frozenset(_members(row.name)) for row in rows]
+    everything = float(np.prod(list(counts.values()))) * repeats
+    expected = np.zeros((len(rows), len(rows)))
+    for i, u in enumerate(sets):
+        for j, w in enumerate(sets):
+            if u and u <= w:
+                expected[i, j] = everything / np.prod([counts[s] for s in w])
+        expected[i, -1] = 1.0
+    return np.linalg.inv(expected)
+
+
+def _members(name: str) -> tuple[str, ...]:
+    return () if name == RESIDUAL else tuple(name.split(":"))
+
+
+def _quantiles(draws: np.ndarray, level: float) -> np.ndarray:
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    return np.quantile(draws, tails, axis=-1).T
+
+
+def _shares(
+    names: Sequence[str],
+    sources: Sequence[str],
+    variances: np.ndarray,
+    pivots: np.ndarray | None,
+    level: float,
+    approximate: bool,
+) -> tuple[ComponentShare, ...]:
+    """Return first and total indices, with intervals where pivots were drawn."""
+
+    def index(members: list[bool]) -> tuple[float, Interval]:
+        value = float(variances[members].sum() / variances.sum())
+        if pivots is None:
+            return value, Interval(np.nan, np.nan, level, "none", True)
+        # Draws of single components stay negative where they are: cut off at 0, they
+        # would push a total of 1 below 1 in every draw (coverage .5).
+        low, high = _quantiles(pivots[members].sum(axis=0) / pivots.sum(axis=0), level)
+        return value, Interval(float(low), float(high), level, "pivots", approximate)
+
+    if variances.sum() <= 0:
+        return ()
+    found = []
+    for source in sources:
+        first = index([name == source for name in names])
+        total = index([source in _members(n) or n == RESIDUAL for n in names])
+        found.append(ComponentShare(source, *first, *total))
+    return tuple(found)
+
+
+def _groups(
+    table: np.ndarray, sources: Sequence[str], interactions: Sequence[Sequence[str]]
+) -> dict[str, np.ndarray]:
+    """Return the group of each run for every source and interaction, by name."""
+    groups = {}
+    for members in [[source] for source in sources] + [list(i) for i in interactions]:
+        unknown = set(members) - set(sources)
+        if unknown:
+            raise ValueError(f"unknown source {unknown}; known: {', '.join(sources)}")
+        columns = table[:, [list(sources).index(m) for m in members]]
+        group = np.unique(columns, axis=0, return_inverse=True)[1].ravel()
+        name = ":".join(members)
+        if group.max() == 0:
+            raise ValueError(f"{name} has one level only; leave it out")
+        if group.max() + 1 == len(table):
+            raise ValueError(f"{name} is new in every run: it is the residual")
+        groups[name] = group
+    return groups
+
+
+def _fit_reml(scores: np.ndarray, groups: list[np.ndarray]) -> tuple[np.ndarray, float]:
+    """Return the variances (residual last) and the mean, fitted by mixedlm."""
+    # Both take over a second to import, and only this function needs them.
+    import mixedlm
+    import pandas as pd
+
+    columns = {f"g{i}": np.char.add("s", g.astype(str)) for i, g in enumerate(groups)}
+    formula = "y ~ 1 + " + " + ".join(f"(1|{name})" for name in columns)
+    with warnings.catch_warnings():
+        # Zero components and few levels are results here, not mistakes.
+        warnings.simplefilter("ignore")
+        fit = mixedlm.lmer(formula, pd.DataFrame({"y": scores, **columns}))
+    if not fit.converged:
+        raise ValueError(f"REML did not converge: {fit.message}")
+    ratios = np.asarray(fit.theta) ** 2
+    return fit.sigma**2 * np.r_[ratios, 1.0], float(fit.fixef()["(Intercept)"])
+
+
+def _reml_errors(variances: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """Return standard errors from the expected information, tr(P Vi P Vj) / 2."""
+    runs = groups[0].size
+    shapes = [(g[:, None] == g).astype(float) for g in groups] + [np.eye(runs)]
+    inverse = np.linalg.inv(sum(v * s for v, s in zip(variances, shapes, strict=True)))
+    swept = inverse.sum(axis=1)
+    projection = inverse - np.outer(swept, swept) / swept.sum()
+    products = [projection @ shape for shape in shapes]
+    information = [[(a * b.T).sum() / 2 for b in products] for a in products]
+    return np.sqrt(np.maximum(np.diag(np.linalg.pinv(np.array(information))), 0))
+
+
+def _satterthwaite(
+    variance: float, error: float, level: float
+) -> tuple[float, float, float]:
+    """Return the variance and its interval as a scaled chi-square."""
+    if variance <= error:  # fewer than 2 degrees of freedom: the ends would run away
+        high = variance + stats.norm.ppf((1 + level) / 2) * error
+        return float(variance), 0.0, float(high)
+    dof = 2 * (variance / error) ** 2
+    low, high = dof * variance / stats.chi2.ppf([(1 + level) / 2, (1 - level) / 2], dof)
+    return float(variance), float(low), float(high)
