@@ -1,0 +1,46 @@
+"""Compare runs: statistics in the terminal, in MLflow and on a page.
+
+python src/compare.py study=latest
+python src/compare.py a=init b=shuffle
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from seedscope import commandline, question
+from seedscope.study import Tracking
+
+CONF = str(Path(__file__).parents[1] / "conf")
+mistakes: list[str] = []  # Hydra would print a traceback
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="compare")
+def main(config: DictConfig) -> None:
+    """Answer one question; a mistake in it stops here, before MLflow is imported."""
+    try:
+        asked = question.read(config)
+        from seedscope import answer
+
+        answer.answer(asked)
+    except (ValueError, RuntimeError) as error:
+        mistakes.append(str(error))
+
+
+def compare_study(tracking: Tracking, study_id: str) -> None:
+    """Compare a study that was trained just now, with the defaults of conf/."""
+    from seedscope import answer
+
+    with hydra.initialize_config_dir(CONF, version_base="1.3"):
+        config = hydra.compose("compare", overrides=[])
+    asked = question.read(config)
+    asked.tracking, asked.study = tracking, study_id
+    answer.answer(asked)
+
+
+if __name__ == "__main__":
+    with commandline.told_in_one_line(mistakes):
+        sys.argv[1:] = commandline.overrides(sys.argv[1:])
+        main()

@@ -1,0 +1,90 @@
+"""Turn a table of runs into one result: what `report` shows and `tracking` stores."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from seedscope.comparison import arms, notes, predictions, weights
+from seedscope.comparison.results import ArmResult, Comparison
+from seedscope.runs import Runs
+from seedscope.stats.interval import check_level
+
+
+def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
+    """Compare the arms of a table of runs.
+
+    Args:
+        runs: as read from MLflow or a file.
+        scores: columns to compare; empty: all of them, accuracy first.
+        level: coverage of the intervals, in (0, 1).
+
+    Raises:
+        ValueError: nobody logged one of the scores, or `level` is no coverage.
+    """
+    check_level(level)
+    chosen = choose(runs, scores)
+    tables = runs.arms()
+    results = tuple(
+        _arm(name, table, tables, chosen, runs, level) for name, table in tables.items()
+    )
+    return Comparison(
+        title=runs.title,
+        score=chosen[0],
+        scores=chosen,
+        level=level,
+        arms=results,
+        notes=tuple(notes.of_study(runs, results)),
+        runs=runs,
+    )
+
+
+def choose(runs: Runs, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the scores to compare, the one to lead with first.
+
+    Raises:
+        ValueError: there is no score, or one that is wanted is missing.
+    """
+    missing = [score for score in wanted if score not in runs.scores]
+    if missing:
+        raise ValueError(
+            f"metrics: nobody logged {', '.join(missing)}; there are "
+            f"{', '.join(runs.scores) or 'none'}"
+        )
+    if not runs.scores:
+        raise ValueError("these runs logged no metric; there is nothing to compare")
+    if wanted:
+        return tuple(wanted)
+    return tuple(sorted(runs.scores, key=_rank))
+
+
+def _rank(score: str) -> tuple[bool, bool, str]:
+    """Lead with a test accuracy, then with anything else that was tested."""
+    return ("accuracy" not in score, not score.startswith("test/"), score)
+
+
+def _arm(
+    name: str,
+    table: pl.DataFrame,
+    tables: dict[str, pl.DataFrame],
+    scores: Sequence[str],
+    runs: Runs,
+    level: float,
+) -> ArmResult:
+    vary = tuple(str(table["vary"][0]).split())
+    everything = tables.get(arms.everything(name))
+    if everything is table:
+        everything = None
+    test_set, remarks = predictions.on_test_set(runs, table, level)
+    return ArmResult(
+        name=name,
+        vary=vary,
+        runs=len(table),
+        diverged=int(table["diverged"].sum()),
+        planned=runs.planned.get(name, len(table)),
+        spreads=arms.spreads(table, scores, level),
+        shares=arms.shares(table, everything, scores, level),
+        test_set=test_set,
+        weight_distance=weights.distances(runs, table, level),
+        repeats=None if vary else arms.repeats(table),
+        notes=(*notes.of_arm(name, table, runs), *remarks),
+    )

@@ -1,0 +1,28 @@
+"""Name every statistic as a metric of the study run: `init/test_accuracy/sd`.
+
+People chart these names in the MLflow UI, so they are an interface. The UI rounds to
+two decimals; the spread of an accuracy is there in percentage points too (`sd_pp`).
+"""
+
+import re
+
+from seedscope.comparison.results import Comparison
+from seedscope.report.tables import statistics
+
+
+def of_comparison(comparison: Comparison) -> dict[str, float]:
+    """Return {metric: value} for every arm and score; NaN where there is no number."""
+    found: dict[str, float] = {}
+    for arm in comparison.arms:
+        for score in comparison.scores:
+            path = f"{_part(arm.name)}/{_part(score)}"
+            values = statistics(arm, score)
+            found |= {f"{path}/{name}": value for name, value in values.items()}
+        if arm.repeats:
+            found[f"{_part(arm.name)}/bit_identical"] = float(arm.repeats.identical)
+    return found
+
+
+def _part(name: str) -> str:
+    """Return one part of a metric's path: letters that every store takes, no slash."""
+    return re.sub(r"[^\w.\- :]", "_", name)

@@ -1,0 +1,22 @@
+"""The note of a study run: the summary and the tables as Markdown."""
+
+from seedscope.comparison.results import Comparison
+from seedscope.report import summary, tables
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the note that the MLflow UI shows on the page of the study run."""
+    parts = [f"# {comparison.title}"]
+    verdict = summary.control(comparison)
+    if verdict:
+        parts.append(f"**{verdict}**")
+    parts += summary.sentences(comparison)
+    for score in tables.shown_scores(comparison):
+        parts.append(f"## {score}")
+        parts.append(tables.markdown(comparison, score))
+    parts.append(f"Intervals at {100 * comparison.level:g} %. ≈: approximate.")
+    notes = [*comparison.notes]
+    notes += [f"{arm.name}: {note}" for arm in comparison.arms for note in arm.notes]
+    if notes:
+        parts.append("\n".join(f"- {note}" for note in notes))
+    return "\n\n".join(parts)

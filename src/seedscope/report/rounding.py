@@ -1,0 +1,83 @@
+"""Round numbers to the digits that their intervals support, and name their units.
+
+The only place of the project that rounds. An interval decides: two digits of its half
+width count where they are 35 or less, one otherwise (the rule of the Particle Data
+Group), and the number and both ends are shown to that place.
+"""
+
+import math
+from dataclasses import dataclass
+
+NONE = "-"  # a number that does not exist, like the sd of one run
+MOST = 12  # decimals; a score that needs more is shown as 1.2e-15
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a score is shown."""
+
+    scale: float  # the score is multiplied by it
+    of_score: str  # "%" for an accuracy
+    of_spread: str  # "pp": percentage points
+
+
+def unit_of(score: str) -> Unit:
+    """Return the unit of a score: accuracies are shown in percent."""
+    name = score.rpartition("/")[2].lower()
+    if "accuracy" in name or name in ("acc", "val_acc", "test_acc", "top_k"):
+        return Unit(100.0, "%", "pp")
+    if name in ("seconds", "wall_seconds"):
+        return Unit(1.0, "s", "s")
+    return Unit(1.0, "", "")
+
+
+def places(low: float, high: float) -> int | None:
+    """Return how many decimals an interval supports; None where it supports all."""
+    half = (high - low) / 2
+    if not math.isfinite(half) or half <= 0:
+        return None
+    exponent = math.floor(math.log10(half))
+    leading = math.floor(half / 10.0 ** (exponent - 1) + 0.5)
+    return -exponent + (1 if leading <= 35 else 0)
+
+
+def rounded(value: float, decimals: int | None) -> str:
+    """Return a number with so many decimals; None: as many as it takes, up to 4."""
+    if math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == 0:
+        return "0"
+    if decimals is None:
+        return f"{value:.4g}"
+    if decimals > MOST or (decimals < -5):
+        return f"{value:.2g}"
+    text = f"{round(value, decimals):.{max(decimals, 0)}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def with_interval(value: float, low: float, high: float, unit: str = "") -> str:
+    """Return `94.3 % [93.9, 94.7]`, or the number alone where it has no interval."""
+    decimals = places(low, high)
+    shown = unit and f" {unit}"
+    if math.isnan(value):
+        return NONE
+    if math.isnan(low) or math.isnan(high):
+        return f"{rounded(value, None)}{shown}"
+    if low == high == value:
+        return f"{rounded(value, None)}{shown}"
+    ends = f"[{rounded(low, decimals)}, {rounded(high, decimals)}]"
+    return f"{rounded(value, decimals)}{shown} {ends}"
+
+
+def percent(value: float, low: float, high: float) -> str:
+    """Return a fraction of 1 with its interval, in percent."""
+    return with_interval(100 * value, 100 * low, 100 * high, "%")
+
+
+def probability(p: float) -> str:
+    """Return a p-value: two digits, and never 0."""
+    if math.isnan(p):
+        return NONE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"

@@ -1,0 +1,239 @@
+"""The variance table: for the terminal, as Markdown, and with all digits as a frame.
+
+`rows` makes the text of every cell once; the terminal, the note and the page show the
+same rows. `frame` holds the unrounded numbers, one row per arm and score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from seedscope.comparison.results import ArmResult, Comparison
+from seedscope.report.rounding import (
+    NONE,
+    percent,
+    places,
+    rounded,
+    unit_of,
+    with_interval,
+)
+from seedscope.stats.spread import Spread
+
+SHOWN = 3  # scores with a table of their own, where nobody chose
+
+
+@dataclass(frozen=True)
+class Row:
+    """One arm in the table of one score, as text."""
+
+    arm: str
+    runs: str
+    mean: str
+    sd: str
+    range: str
+    share: str
+    churn: str
+    test_set: str
+
+    def cells(self, columns: Sequence[str]) -> list[str]:
+        """Return the text under each column."""
+        return [getattr(self, column) for column in columns]
+
+
+HEADS = {
+    "arm": "arm",
+    "runs": "runs",
+    "mean": "mean",
+    "sd": "sd over runs",
+    "range": "min … max",
+    "share": "variance, all = 100 %",
+    "churn": "two runs disagree",
+    "test_set": "only finite test set",
+}
+
+
+def shown_scores(comparison: Comparison) -> tuple[str, ...]:
+    """Return the scores that get a table: what was tested, not how long it took."""
+    tested = [s for s in comparison.scores if s.startswith("test/")]
+    return tuple(tested or comparison.scores)[:SHOWN]
+
+
+def rows(comparison: Comparison, score: str) -> list[Row]:
+    """Return the table of one score, arms in the order of the study."""
+    return [_row(arm, score) for arm in comparison.arms]
+
+
+def columns(table: Sequence[Row]) -> list[str]:
+    """Return the columns that say something; one that is empty throughout is left out.
+
+    The first four always stay.
+    """
+    names = list(HEADS)
+    filled = [n for n in names[4:] if any(getattr(r, n) != NONE for r in table)]
+    return names[:4] + filled
+
+
+def terminal(comparison: Comparison, score: str) -> Table:
+    """Return the table of one score for `rich`."""
+    body = rows(comparison, score)
+    shown = columns(body)
+    title = f"{score}, intervals at {100 * comparison.level:g} %"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
+    for name in shown:
+        end = "left" if name == "arm" else "right"
+        table.add_column(HEADS[name], justify=end)
+    for row in body:  # intervals under their numbers: the table fits 80 columns
+        cells = [cell.replace(" [", "\n[") for cell in row.cells(shown)]
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def markdown(comparison: Comparison, score: str) -> str:
+    """Return the table of one score as Markdown."""
+    body = rows(comparison, score)
+    shown = columns(body)
+    lines = [_line(HEADS[name] for name in shown)]
+    lines.append(_line(":---" if name == "arm" else "---:" for name in shown))
+    lines += [_line(row.cells(shown)) for row in body]
+    return "\n".join(lines)
+
+
+def frame(comparison: Comparison) -> pl.DataFrame:
+    """Return every statistic unrounded: one row per arm and score."""
+    table = [
+        {"arm": arm.name, "vary": " ".join(arm.vary), "score": score}
+        | statistics(arm, score)
+        for arm in comparison.arms
+        for score in comparison.scores
+    ]
+    return pl.DataFrame(table, infer_schema_length=None)
+
+
+def statistics(arm: ArmResult, score: str) -> dict[str, float]:
+    """Return {statistic: value} of one arm and score; these names are an interface."""
+    found = {
+        "runs": arm.runs,
+        "diverged": arm.diverged,
+        "missing": arm.planned - arm.runs,
+    }
+    spread = arm.spreads.get(score)
+    if spread is not None:
+        found |= _of_spread(spread)
+        if unit_of(score).of_spread == "pp":
+            names = ("sd", "sd_low", "sd_high", "range", "iqr", "mad")
+            found |= {f"{name}_pp": 100 * found[name] for name in names}
+    if (share := arm.shares.get(score)) is not None:
+        found |= {
+            "share": share.ratio,
+            "share_low": share.low,
+            "share_high": share.high,
+        }
+    if is_tested(arm, score):
+        found |= _of_test_set(arm)
+    return found
+
+
+def is_tested(arm: ArmResult, score: str) -> bool:
+    """Tell whether the stored predictions are what this score was computed from."""
+    if arm.test_set is None:
+        return False
+    wanted = "test/accuracy" if arm.test_set.churn else "test/loss"
+    return score == wanted
+
+
+def _of_spread(spread: Spread) -> dict[str, float]:
+    names = ("mean", "mean_low", "mean_high", "sd", "sd_low", "sd_high", "median")
+    names += ("iqr", "mad", "cv", "range")
+    found = {"n": spread.replicates} | {n: getattr(spread, n) for n in names}
+    return found | {"min": spread.minimum, "max": spread.maximum}
+
+
+def _of_test_set(arm: ArmResult) -> dict[str, float]:
+    on, found = arm.test_set, {}
+    for name in ("churn", "error_correlation"):
+        if (pair := getattr(on, name)) is not None:
+            found |= {
+                name: pair.mean,
+                f"{name}_low": pair.low,
+                f"{name}_high": pair.high,
+            }
+    if on.split is not None:
+        found |= {
+            "test_set_sd": on.split.test_set**0.5,
+            "test_set_share": on.split.share,
+            "test_set_share_low": on.split.share_low,
+            "test_set_share_high": on.split.share_high,
+            "distribution_variance": on.split.distribution,
+            "distribution_variance_se": on.split.distribution_se,
+        }
+    if on.ensemble is not None:
+        found |= {
+            "ensemble_gain": on.ensemble.gain,
+            "ensemble_gain_low": on.ensemble.low,
+            "ensemble_gain_high": on.ensemble.high,
+        }
+    return found
+
+
+def _row(arm: ArmResult, score: str) -> Row:
+    unit = unit_of(score)
+    spread, share = arm.spreads.get(score), arm.shares.get(score)
+    mean = sd = span = NONE
+    if spread is not None:
+        ends = [unit.scale * v for v in (spread.mean_low, spread.mean_high)]
+        mean = with_interval(unit.scale * spread.mean, *ends, unit.of_score)
+        sd = _sd(spread, score)
+        decimals = places(*ends)
+        if spread.replicates > 1:
+            extremes = (spread.minimum, spread.maximum)
+            span = " … ".join(rounded(unit.scale * v, decimals) for v in extremes)
+    tested = arm.test_set if is_tested(arm, score) else None
+    return Row(
+        arm=arm.name,
+        runs=_runs(arm),
+        mean=mean,
+        sd=sd,
+        range=span,
+        share=percent(share.ratio, share.low, share.high) if share else NONE,
+        churn=_churn(tested),
+        test_set=_part(tested),
+    )
+
+
+def _sd(spread: Spread, score: str) -> str:
+    unit = unit_of(score)
+    if spread.replicates < 2:
+        return NONE
+    values = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
+    mark = "≈" if spread.approximate else ""
+    return mark + with_interval(*values, unit.of_spread)
+
+
+def _runs(arm: ArmResult) -> str:
+    extra = []
+    if arm.diverged:
+        extra.append(f"{arm.diverged} diverged")
+    if arm.runs < arm.planned:
+        extra.append(f"{arm.planned - arm.runs} missing")
+    return f"{arm.runs} ({', '.join(extra)})" if extra else str(arm.runs)
+
+
+def _churn(tested) -> str:
+    if tested is None or tested.churn is None:
+        return NONE
+    return percent(tested.churn.mean, tested.churn.low, tested.churn.high)
+
+
+def _part(tested) -> str:
+    split = tested.split if tested else None
+    if split is None or split.observed == 0:
+        return NONE
+    return percent(split.share, split.share_low, split.share_high)
+
+
+def _line(cells) -> str:
+    return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"

@@ -1,0 +1,25 @@
+"""Print a comparison: what it says in words, its tables, what a reader must know."""
+
+from rich.console import Console
+from rich.markup import escape
+
+from seedscope.comparison.results import Comparison
+from seedscope.report import summary, tables
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Print the whole comparison."""
+    console.print()
+    for score in tables.shown_scores(comparison):
+        console.print(tables.terminal(comparison, score))
+        console.print()
+    control = summary.control(comparison)
+    if control:
+        style = "green" if comparison.control.repeats.identical else "bold red"
+        console.print(escape(control), style=style, highlight=False)
+    for sentence in summary.sentences(comparison):
+        console.print(escape(sentence), highlight=False)
+    notes = [*comparison.notes]
+    notes += [f"{arm.name}: {note}" for arm in comparison.arms for note in arm.notes]
+    for note in notes:
+        console.print(f"- {escape(note)}", style="yellow", highlight=False)
