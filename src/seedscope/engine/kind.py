@@ -1,0 +1,93 @@
+"""Tell which runs can share a compiled program, and make the programs.
+
+Two runs are of one *kind* when they differ only in seeds, in data of the same shape and
+in numbers that a program takes as tensors. Programs are kept: compiling takes seconds,
+and the jobs of a sweep mostly train runs of the same kind.
+"""
+
+import json
+from collections import OrderedDict
+
+import keras
+import numpy as np
+
+from seedscope.data.load import Examples
+from seedscope.draws import batch_bounds
+from seedscope.engine.feed import fed
+from seedscope.engine.initial import drawer
+from seedscope.engine.program import Program, compile_program, numbers_of
+from seedscope.models import Built, build, build_optimizer, objective
+from seedscope.study import Run
+
+KEPT_PROGRAMS = 8  # each holds its compiled code
+WIDTH = 64
+
+
+def kind_of(run: Run, examples: Examples) -> str:
+    """Return the name of a run's kind."""
+    settings, loop = run.settings, run.settings.loop
+    optimizer = {k: v for k, v in settings.optimizer.items() if k != "name"}
+    optimizer |= dict.fromkeys(numbers_of(run), "one for each run")
+    return json.dumps(
+        [
+            settings.model,
+            optimizer,
+            [loop.epochs, loop.batch_size, loop.drop_remainder, loop.schedule],
+            [loop.patience, loop.loss, loop.metrics, settings.runtime.precision],
+            [examples.x.dtype.str, examples.x.shape[1:], len(examples.parts.train)],
+            [examples.y.dtype.str, examples.y.shape[1:], examples.classes],
+            [len(examples.parts.validation) > 0],
+        ],
+        sort_keys=True,
+    )
+
+
+def program_of(
+    kind: str, run: Run, examples: Examples, group_size: int | None
+) -> Program:
+    """Return the compiled program for a kind of run, made of one of its runs."""
+    key = (kind, group_size)
+    if key not in _programs:
+        _programs[key] = _make_program(run, examples, group_size)
+        if len(_programs) > KEPT_PROGRAMS:
+            _programs.popitem(last=False)
+    _programs.move_to_end(key)
+    return _programs[key]
+
+
+_programs: OrderedDict[tuple[str, int | None], Program] = OrderedDict()
+
+
+def refusal(run: Run) -> str | None:
+    """Return why a run cannot be trained in a group, or None if it can."""
+    return None
+
+
+def _make_program(run: Run, examples: Examples, group_size: int | None) -> Program:
+    settings, loop = run.settings, run.settings.loop
+    if loop.patience and not len(examples.parts.validation):
+        raise ValueError("loop.patience needs validation data: raise split.validation")
+    count = len(examples.parts.train)
+    steps = len(batch_bounds(count, loop.batch_size, loop.drop_remainder))
+    sample = fed(examples.x[examples.parts.train[:32]])
+
+    def build_for(run: Run) -> Built:
+        return build(settings.model, sample, examples.classes, run.seeds)
+
+    built = build_for(run)
+    outputs = keras.ops.convert_to_numpy(built.model(sample, training=False))
+    goal = objective(
+        loop.loss,
+        loop.metrics,
+        bool(settings.model.get("from_logits", False)),
+        examples.classes,
+        np.asarray(outputs),
+    )
+    return compile_program(
+        built,
+        goal,
+        build_optimizer(settings.optimizer, loop.schedule, steps * loop.epochs),
+        group_size or WIDTH,
+        drawer(built, build_for),
+        loop.schedule,
+    )

@@ -1,0 +1,303 @@
+"""Compile the training of a group of runs that differ only in seeds and numbers.
+
+One run's training step is written once, as a function of tensors: Keras calls the model
+in a stateless scope, the gradient is taken, and a Keras optimizer updates. It is mapped
+over the runs of a group with `tf.vectorized_map`, put into a loop over the steps and
+compiled with XLA. A *program* is the result, for one width: a group always has as many
+runs as the program is wide, so a run is the same bits whichever runs it travels with.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.tensorflow.optimizer import TFOptimizer
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+from seedscope.engine import converters_array, converters_conv, converters_random  # noqa: F401
+from seedscope.engine.recording import batch_values
+from seedscope.models import Built, Objective
+from seedscope.study import Run
+
+Tensor = Any
+NUMBERS = ("learning_rate", "weight_decay")  # one value for each run of a group
+
+
+class State(NamedTuple):
+    """What training changes; every tensor has the runs in front."""
+
+    trainable: list[Tensor]
+    other: list[Tensor]  # moving statistics, states of seed generators
+    slots: list[Tensor]  # the optimizer's variables
+
+
+@dataclass(frozen=True)
+class Program:
+    """The compiled functions of one kind of run."""
+
+    built: Built
+    objective: Objective
+    width: int  # runs in a group
+    advance: Any  # (state, numbers, active, x, y, steps) -> (state, values)
+    answer: Any  # (state, x, y, present) -> (outputs, sums)
+    _optimizer: keras.optimizers.Optimizer
+    _draw: Any  # seeds -> {id of variable: initial values of all runs}
+
+    def start(self, runs: Sequence[Run]) -> tuple[dict[str, np.ndarray], State]:
+        """Return the numbers of the runs and the state that they start from."""
+        if len(runs) != self.width:
+            raise ValueError(f"{len(runs)} runs for a program of width {self.width}")
+        each = [numbers_of(run) for run in runs]
+        numbers = {
+            name: np.array([one[name] for one in each], keras.config.floatx())
+            for name in each[0]
+        }
+        values = self._draw(runs)
+        model = self.built.model
+        trainable, other = (
+            [values.get(id(v), self._repeated(v)) for v in variables]
+            for variables in (model.trainable_variables, model.non_trainable_variables)
+        )
+        return numbers, State(trainable, other, self._slots(numbers))
+
+    def weights(self, state: State) -> list[np.ndarray]:
+        """Return the values of `model.weights`, each of shape (runs, ...)."""
+        model = self.built.model
+        held = dict(
+            zip(map(id, model.trainable_variables), state.trainable, strict=True)
+        )
+        ids = map(id, model.non_trainable_variables)
+        held |= zip(ids, state.other, strict=True)
+        return [held[id(variable)].numpy() for variable in model.weights]
+
+    def _slots(self, numbers: dict[str, np.ndarray]) -> list[np.ndarray]:
+        slots = [self._repeated(variable) for variable in self._optimizer.variables]
+        rate = getattr(self._optimizer, "_learning_rate", None)
+        for place, variable in enumerate(self._optimizer.variables):
+            if variable is rate and "learning_rate" in numbers:
+                slots[place] = numbers["learning_rate"].astype(slots[place].dtype)
+        return slots
+
+    def _repeated(self, variable: Any) -> np.ndarray:
+        return np.repeat(np.asarray(variable)[None], self.width, axis=0)
+
+
+def numbers_of(run: Run) -> dict[str, float]:
+    """Return the hyperparameters of a run that a program takes as tensors.
+
+    A user's own optimizer function may do anything with its arguments: those of Keras
+    pass them on.
+    """
+    optimizer = run.settings.optimizer
+    if not optimizer["_target_"].startswith("keras.optimizers."):
+        return {}
+    return {
+        name: float(optimizer[name])
+        for name in NUMBERS
+        if isinstance(optimizer.get(name), int | float)
+    }
+
+
+def compile_program(
+    built: Built,
+    objective: Objective,
+    optimizer: keras.optimizers.Optimizer,
+    width: int,
+    draw: Callable[[Sequence[Run]], dict[int, np.ndarray]],
+    schedule: str,
+) -> Program:
+    """Return the compiled functions for groups of `width` runs.
+
+    Args:
+        built: the model; its own weights are not used.
+        objective: the loss and the metrics.
+        optimizer: new, not built.
+        width: runs in a group.
+        draw: returns the initial values of all runs, by id of the variable.
+        schedule: of the learning rate.
+    """
+    _unroll(built.model)
+    with _stateless_optimizers():
+        optimizer.build(built.model.trainable_variables)
+    run = _OneRun(built.model, objective, optimizer, schedule)
+
+    def advance(
+        state: State,
+        numbers: dict[str, Tensor],
+        active: Tensor,
+        x: Tensor,
+        y: Tensor,
+        steps: Tensor,
+    ) -> tuple[State, Tensor]:
+        """Take steps with batches x, y of shape (steps, runs, batch, ...)."""
+
+        def body(step: Tensor, now: State, values: Any) -> tuple:
+            with _stateless_optimizers():
+                after, value = tf.vectorized_map(
+                    run.step, (now, numbers, x[step], y[step]), False
+                )
+            return step + 1, after, values.write(step, value)
+
+        values = tf.TensorArray(tf.float32, x.shape[0], element_shape=[width, None])
+        _, after, values = tf.while_loop(
+            lambda step, *_: step < steps, body, (tf.constant(0), state, values)
+        )
+        # A run that was stopped early keeps its weights to the last bit.
+        kept = tf.nest.map_structure(
+            lambda new, old: tf.where(_against(active, new), new, old), after, state
+        )
+        return kept, values.stack()
+
+    def answer(
+        state: State, x: Tensor, y: Tensor, present: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return tf.vectorized_map(
+            run.answer, (state.trainable, state.other, x, y, present), False
+        )
+
+    options = {"jit_compile": True, "autograph": False}
+    return Program(
+        built=built,
+        objective=objective,
+        width=width,
+        advance=tf.function(advance, **options),
+        answer=tf.function(answer, **options),
+        _optimizer=optimizer,
+        _draw=draw,
+    )
+
+
+@dataclass(frozen=True)
+class _OneRun:
+    """What one run computes; `tf.vectorized_map` makes it what a group computes."""
+
+    model: keras.Model
+    objective: Objective
+    optimizer: keras.optimizers.Optimizer
+    schedule: str
+
+    def step(self, given: tuple) -> tuple[State, Tensor]:
+        """Take one training step."""
+        state, numbers, x, y = given
+        goal = self.objective
+        with tf.GradientTape() as tape:
+            tape.watch(state.trainable)
+            outputs, other, losses = self._call(state.trainable, state.other, x, True)
+            loss = goal.loss(y, outputs)
+            if losses:
+                loss = keras.ops.sum([loss, *losses])
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = [
+            None if gradient is None else tf.convert_to_tensor(gradient)
+            for gradient in tape.gradient(scaled, state.trainable)
+        ]
+        with _hyperparameters(self.optimizer, numbers, self.schedule):
+            trainable, slots = self.optimizer.stateless_apply(
+                state.slots, gradients, state.trainable
+            )
+        return State(trainable, other, slots), batch_values(goal, loss, y, outputs)
+
+    def answer(self, given: tuple) -> tuple[Tensor, Tensor]:
+        """Return outputs at rest, and the sums of loss and metrics where present.
+
+        The last sum is that of the weights' regularization, once.
+        """
+        trainable, other, x, y, present = given
+        outputs, _, losses = self._call(trainable, other, x, False)
+        goal = self.objective
+        mean = goal.loss(y, outputs, sample_weight=present)
+        total = tf.cast(mean, present.dtype) * tf.cast(tf.size(present), present.dtype)
+        sums = [
+            tf.reduce_sum(_each(metric(y, outputs), present) * present)
+            for metric in goal.metrics.values()
+        ]
+        extra = keras.ops.sum(losses) if losses else 0.0
+        return outputs, tf.stack([total, *sums, tf.cast(extra, present.dtype)])
+
+    def _call(
+        self, trainable: list[Tensor], other: list[Tensor], x: Tensor, training: bool
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        model = self.model
+        pairs = [
+            *zip(model.trainable_variables, trainable, strict=True),
+            *zip(model.non_trainable_variables, other, strict=True),
+        ]
+        with keras.StatelessScope(pairs, collect_losses=True) as scope:
+            outputs = model(x, training=training)
+            losses = list(model.losses)
+        known = {id(variable) for variable, _ in pairs}
+        if set(scope.state_mapping) - known:
+            raise ValueError(
+                "a layer changes a variable that is not the model's own (a "
+                "keras.random call without a seed generator does)"
+            )
+        after = [scope.get_current_value(v) for v in model.non_trainable_variables]
+        return outputs, after, losses
+
+
+@contextmanager
+def _hyperparameters(
+    optimizer: keras.optimizers.Optimizer, numbers: dict[str, Tensor], schedule: str
+) -> Iterator[None]:
+    """Put this run's numbers where the optimizer looks for its own.
+
+    A constant learning rate is a variable of the optimizer, hence part of its slots.
+    """
+    places = []
+    if "weight_decay" in numbers:
+        places.append((optimizer, "weight_decay", numbers["weight_decay"]))
+    if schedule != "constant":
+        peak = "warmup_target" if schedule == "warmup_cosine" else None
+        name = peak or "initial_learning_rate"
+        places.append((optimizer._learning_rate, name, numbers["learning_rate"]))
+    before = [(place, name, getattr(place, name)) for place, name, _ in places]
+    try:
+        for place, name, value in places:
+            setattr(place, name, value)
+        yield
+    finally:
+        for place, name, value in before:
+            setattr(place, name, value)
+
+
+@contextmanager
+def _stateless_optimizers() -> Iterator[None]:
+    """Take away what Keras' optimizers do for tf.distribute on TensorFlow.
+
+    Keras has `stateless_apply` for every optimizer and blocks it on TensorFlow, only
+    because the methods below want real variables.
+    """
+    methods = {
+        name: method
+        for name, method in vars(TFOptimizer).items()
+        if callable(method) and name in vars(BaseOptimizer) and name != "__init__"
+    }
+    for name in methods:
+        setattr(TFOptimizer, name, vars(BaseOptimizer)[name])
+    try:
+        yield
+    finally:
+        for name, method in methods.items():
+            setattr(TFOptimizer, name, method)
+
+
+def _unroll(model: keras.Model) -> None:
+    """Write out the time steps of recurrent layers: XLA maps no loops over runs."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.RNN):
+            layer.unroll = True
+
+
+def _each(values: Tensor, present: Tensor) -> Tensor:
+    """Return one value for each example: some of Keras' metrics keep a last axis."""
+    values = tf.cast(tf.reshape(values, [present.shape[0], -1]), present.dtype)
+    return tf.reduce_mean(values, axis=1)
+
+
+def _against(active: Tensor, value: Tensor) -> Tensor:
+    """Return the mask of the runs in a shape that broadcasts against a value."""
+    return tf.reshape(active, [-1] + [1] * (value.shape.rank - 1))
