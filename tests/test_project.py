@@ -1,0 +1,176 @@
+"""Promises that cross files: floors, homes of libraries, and files that must agree."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from composing import ROOT
+from hydra import compose, initialize_config_dir
+
+PACKAGE = ROOT / "src" / "seedscope"
+FLOORS = (
+    ("seeds", "study", "trace"),
+    ("settings", "design", "plan", "commandline", "targets", "runs", "hardware"),
+    ("data", "draws", "models", "progress"),
+    ("engine",),
+    ("tracking",),
+    ("stats",),
+    ("comparison",),
+    ("report",),
+)
+HOMES = {
+    "tensorflow": ("models", "engine"),
+    "keras": ("models", "engine", "data"),
+    "mlflow": ("tracking",),
+    "hydra": ("commandline",),
+    "omegaconf": ("settings", "commandline"),
+    "matplotlib": ("report.plots",),
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        names = found.setdefault(module_name(path), set())
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def floor(module: str) -> int:
+    (number,) = [n for n, names in enumerate(FLOORS) if module.split(".")[0] in names]
+    return number
+
+
+def test_imports_go_down_the_floors_only():
+    wrong = [
+        (module, name)
+        for module, names in imports().items()
+        if module
+        for name in names
+        if name.startswith("seedscope.")
+        and floor(name.removeprefix("seedscope.")) > floor(module)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_each_library_has_its_home(library):
+    strangers = [
+        module
+        for module, names in imports().items()
+        if any(name.split(".")[0] == library for name in names)
+        and not module.startswith(HOMES[library])
+    ]
+    assert strangers == []
+
+
+def test_the_parent_process_never_imports_tensorflow():
+    code = (
+        "import sys; sys.path.insert(0, 'src')\n"
+        "import train, compare\n"
+        "from seedscope.engine import launch\n"
+        "from seedscope.tracking import log, read\n"
+        "from seedscope import comparison\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_config_mistake_is_answered_before_anything_slow_is_imported():
+    code = (
+        "import sys; sys.path.insert(0, 'src')\n"
+        "sys.argv = ['train.py', 'factor=init', 'loop.epochs=0']\n"
+        "import train; train.main()\n"
+        "assert train.mistakes == ['loop.epochs=0 must be 1 or more']\n"
+        "assert not {'tensorflow', 'mlflow', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def entry_points() -> dict:
+    return yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
+
+
+@pytest.mark.parametrize("entry", ["main", "train", "compare"])
+def test_mlproject_passes_every_parameter(entry):
+    # A parameter that is declared but not in the command is ignored without a word.
+    point = entry_points()[entry]
+    used = set(re.findall(r"{(\w+)}", point["command"]))
+    assert used == set(point["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "config"), [("train", "train"), ("compare", "compare")]
+)
+def test_mlproject_repeats_the_defaults_of_conf(entry, config):
+    declared = {k: v["default"] for k, v in entry_points()[entry]["parameters"].items()}
+    declared.pop("overrides")
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        asked = compose(config, overrides=[f"{k}={v}" for k, v in declared.items()])
+        assert asked == compose(config)
+
+
+def test_commands_start_python_files_that_exist():
+    for point in entry_points().values():
+        words = shlex.split(point["command"])
+        assert words[0] == "python"
+        assert (ROOT / words[1]).is_file()
+
+
+def locked() -> dict[str, set[str]]:
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    versions: dict[str, set[str]] = {}
+    for package in lock["package"]:
+        versions.setdefault(package["name"], set()).add(package["version"])
+    return versions
+
+
+def test_conda_yaml_agrees_with_the_lock():
+    environment = yaml.safe_load((ROOT / "conda.yaml").read_text())
+    pins = dict(p.split("==") for p in environment["dependencies"][-1]["pip"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=!~]", d)[0] for d in project["dependencies"]}
+    assert set(pins) == wanted
+    assert all(version in locked()[name] for name, version in pins.items())
+
+
+def test_the_lock_names_public_places_only():
+    hosts = set(re.findall(r"https?://([^/\"]+)", (ROOT / "uv.lock").read_text()))
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_ci_runs_the_second_command_of_the_readme():
+    command = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
+    assert command in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf").rglob("*.yaml")), ids=str)
+def test_every_config_file_says_what_it_is_for(path):
+    first = path.read_text().splitlines()
+    assert any(line.startswith("# ") and len(line) > 15 for line in first[:2])
+
+
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in (ROOT / "conf/factor").glob("*"))
+)
+def test_every_factor_asks_a_question_and_stands_in_the_readme(name):
+    factor = yaml.safe_load((ROOT / "conf/factor" / f"{name}.yaml").read_text())
+    assert factor["question"].endswith("?")
+    assert f"`{name}`" in (ROOT / "README.md").read_text()
