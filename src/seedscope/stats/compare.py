@@ -1,0 +1,347 @@
+"""A against B: the effect with its interval first, tests after it.
+
+"A > B" is meant literally: hand in negative scores where lower is better. The almost
+stochastic order test (ASO, `deepsig`) is left out on purpose: between equal arms it
+says "better" in 13-28 % of cases, and its correction for several tests is not Holm's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from scipy.optimize import brentq
+from scipy.special import gammaln
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+
+from seedscope.stats.bootstrap import APPROXIMATE_BELOW, LEAST
+from seedscope.stats.interval import Interval, check_level, finite_scores
+from seedscope.stats.spread import sd_of
+
+GAMMA = 0.75  # Bouthillier et al. (2021): the P(A > B) that is worth reporting
+
+
+@dataclass(frozen=True)
+class MeanDifference:
+    """Mean of A minus mean of B, in the unit of the score."""
+
+    value: float
+    interval: Interval
+    statistic: float  # t
+    dof: float
+    p: float  # two-sided; nan where nothing varies
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The same difference from runs that share their seeds row by row."""
+
+    difference: MeanDifference
+    correlation: float  # of the two arms over rows; near 0 when training is chaotic
+    gain: float  # variance of the unpaired difference over that of the paired one
+
+
+@dataclass(frozen=True)
+class Superiority:
+    """P(A > B), ties counted half, and the conclusion of Bouthillier et al. (2021)."""
+
+    value: float
+    interval: Interval
+    gamma: float
+    conclusion: str  # "not significant", "significant, not meaningful" or
+    # "significant and meaningful"
+    favours: str | None  # "a" or "b"; None if not significant
+
+
+@dataclass(frozen=True)
+class EffectSize:
+    """Hedges' g: the difference in units of the pooled sd, corrected for few runs."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided Welch tests: is the difference inside +-margin?"""
+
+    margin: float  # unit of the score
+    p: float  # small: the arms are equivalent within the margin
+    equivalent: bool  # p below 1 - level
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that is said about A against B."""
+
+    replicates: tuple[int, int]
+    means: tuple[float, float]
+    welch: MeanDifference
+    paired: Paired | None  # None where rows do not match
+    permutation_p: float  # studentized, two-sided
+    smallest_permutation_p: float  # with this few runs it cannot fall below
+    bootstrap: Interval | None  # of the difference; None below 20 runs in an arm
+    superiority: Superiority
+    effect: EffectSize
+    equivalence: Equivalence | None  # None without a margin
+
+
+def compare(
+    a: np.ndarray,
+    b: np.ndarray,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    paired: bool = False,
+    margin: float | None = None,
+    permutations: int = 9999,
+) -> Comparison:
+    """Compare the means of two arms, and how often one beats the other.
+
+    Args:
+        a: scores of the first arm, shape (replicates,).
+        b: scores of the second arm, shape (replicates,).
+        rng: draws permutations and resamples.
+        level: coverage of all intervals.
+        paired: row i of both arms had the same seeds.
+        margin: differences up to this are of no interest; None leaves the test out.
+        permutations: how many; all are listed where there are fewer.
+
+    Raises:
+        ValueError: fewer than two runs in an arm, a score that is not finite, unequal
+            lengths where paired, or a margin that is not positive.
+    """
+    a, b = finite_scores(a, 2), finite_scores(b, 2)
+    check_level(level)
+    smallest = min(1.0, 2 * np.exp(-_log_choose(a.size, b.size)))
+    return Comparison(
+        replicates=(a.size, b.size),
+        means=(_mean(a), _mean(b)),
+        welch=welch(a, b, level),
+        paired=paired_difference(a, b, level) if paired else None,
+        permutation_p=_permutation_p(a, b, rng, permutations),
+        smallest_permutation_p=float(smallest),
+        bootstrap=_bootstrap(a, b, rng, level, paired),
+        superiority=superiority(a, b, level),
+        effect=_effect_size(a, b, level),
+        equivalence=None if margin is None else equivalence(a, b, margin, level),
+    )
+
+
+def welch(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> MeanDifference:
+    """Return the difference of two means by Welch's test.
+
+    Reference:
+        Welch (1947), Biometrika 34, 28-35.
+    """
+    a, b = finite_scores(a, 2), finite_scores(b, 2)
+    check_level(level)
+    difference = float(a[0] - b[0] + ((a - a[0]).mean() - (b - b[0]).mean()))
+    parts = np.array([sd_of(a) ** 2 / a.size, sd_of(b) ** 2 / b.size])
+    if not parts.any():
+        return _certain(difference, level)
+    weight = parts / parts.sum()  # scale-free, so that tiny scores do not underflow
+    dof = 1 / (weight**2 / [a.size - 1, b.size - 1]).sum()
+    rough = any(_not_normal(arm) for arm in (a, b))
+    return _difference(difference, np.sqrt(parts.sum()), dof, level, "Welch", rough)
+
+
+def paired_difference(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Paired:
+    """Return the difference of two means over runs that match row by row.
+
+    Raises:
+        ValueError: the arms have different lengths.
+    """
+    a, b = finite_scores(a, 2), finite_scores(b, 2)
+    if a.size != b.size:
+        raise ValueError(
+            f"paired arms have a row for each other's, got {a.size} and {b.size} runs"
+        )
+    rows = a - b
+    difference, error = _mean(rows), sd_of(rows) / np.sqrt(rows.size)
+    sds = sd_of(a), sd_of(b)
+    correlation = np.nan
+    if min(sds) > 0:
+        products = ((a - a.mean()) / sds[0]) * ((b - b.mean()) / sds[1])
+        correlation = float(np.clip(products.sum() / (a.size - 1), -1, 1))
+    if error == 0:
+        return Paired(_certain(difference, level), correlation, np.nan)
+    result = _difference(
+        difference, error, rows.size - 1, level, "paired t", _not_normal(rows)
+    )
+    gain = np.hypot(*sds) ** 2 / (error**2 * rows.size)
+    return Paired(result, correlation, float(gain))
+
+
+def superiority(
+    a: np.ndarray, b: np.ndarray, level: float = 0.95, gamma: float = GAMMA
+) -> Superiority:
+    """Estimate P(A > B), and conclude as Bouthillier et al. recommend.
+
+    Significant where the interval excludes one half; meaningful where it also reaches
+    beyond gamma.
+
+    Args:
+        a: scores of the first arm, shape (replicates,).
+        b: scores of the second arm, shape (replicates,).
+        level: coverage of the interval.
+        gamma: the probability that matters, in (0.5, 1).
+
+    Reference:
+        Newcombe (2006), Statistics in Medicine 25, 559-573, method 5; Bouthillier et
+        al. (2021), "Accounting for variance in machine learning benchmarks", MLSys.
+    """
+    a, b = finite_scores(a), finite_scores(b)
+    check_level(level)
+    if not 0.5 < gamma < 1:
+        raise ValueError(f"gamma is between 0.5 and 1, got {gamma}")
+    ranks = stats.rankdata(np.concatenate([a, b]))[: a.size]
+    wins = ranks.sum() - a.size * (a.size + 1) / 2
+    value = float(wins / (a.size * b.size))
+    low, high = _newcombe(value, a.size, b.size, level)
+    conclusion, favours = "not significant", None
+    if low > 0.5 or high < 0.5:
+        favours = "a" if low > 0.5 else "b"
+        reaches = (high if favours == "a" else 1 - low) > gamma
+        meaning = "significant and meaningful"
+        conclusion = meaning if reaches else "significant, not meaningful"
+    interval = Interval(low, high, level, "Newcombe 5", min(a.size, b.size) < 5)
+    return Superiority(value, interval, gamma, conclusion, favours)
+
+
+def equivalence(
+    a: np.ndarray, b: np.ndarray, margin: float, level: float = 0.95
+) -> Equivalence:
+    """Test whether two means differ by less than a margin.
+
+    Raises:
+        ValueError: the margin is not positive.
+
+    Reference:
+        Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680.
+    """
+    a, b = finite_scores(a, 2), finite_scores(b, 2)
+    if not margin > 0:
+        raise ValueError(f"margin is a positive difference, got {margin}")
+    size = 1 - level
+    if sd_of(a) == 0 and sd_of(b) == 0:
+        inside = abs(a[0] - b[0]) < margin
+        return Equivalence(margin, float(not inside), bool(inside))
+    # shifted by one constant: the test is about differences, the digits are not
+    arms = CompareMeans(DescrStatsW(a - a[0]), DescrStatsW(b - a[0]))
+    p = float(arms.ttost_ind(-margin, margin, usevar="unequal")[0])
+    return Equivalence(margin, p, p < size)
+
+
+def _mean(scores: np.ndarray) -> float:
+    return float(scores[0] + (scores - scores[0]).mean())
+
+
+def _difference(
+    value: float, error: float, dof: float, level: float, method: str, rough: bool
+) -> MeanDifference:
+    half = stats.t.ppf((1 + level) / 2, dof) * error
+    statistic = value / error
+    interval = Interval(float(value - half), float(value + half), level, method, rough)
+    p = 2 * stats.t.sf(abs(statistic), dof)
+    return MeanDifference(value, interval, float(statistic), float(dof), float(p))
+
+
+def _certain(value: float, level: float) -> MeanDifference:
+    """Return the difference of arms that do not vary: known, and beyond any test."""
+    interval = Interval(value, value, level, "constant", True)
+    return MeanDifference(value, interval, np.nan, np.nan, np.nan)
+
+
+def _not_normal(scores: np.ndarray) -> bool:
+    """Tell whether few scores are visibly not normal; from 20 on the mean is."""
+    few = 2 < scores.size < 20 and sd_of(scores) > 0
+    return bool(few and stats.shapiro(scores - scores[0]).pvalue < 0.05)
+
+
+def _permutation_p(
+    a: np.ndarray, b: np.ndarray, rng: np.random.Generator, permutations: int
+) -> float:
+    """Test the means by permutation of Welch's t (Janssen 1997): sds may differ."""
+    centre = _mean(np.concatenate([a, b]))
+    size = max(np.abs(a - centre).max(), np.abs(b - centre).max())
+    if size == 0:
+        return np.nan
+    result = stats.permutation_test(
+        [(a - centre) / size, (b - centre) / size],
+        _studentized,
+        n_resamples=permutations,
+        vectorized=True,
+        rng=rng,
+    )
+    return float(result.pvalue)
+
+
+def _studentized(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+    error = a.var(axis=axis, ddof=1) / a.shape[axis]
+    error = error + b.var(axis=axis, ddof=1) / b.shape[axis]
+    # Some permutation of few, tied scores has no variance left at all.
+    return (a.mean(axis=axis) - b.mean(axis=axis)) / np.sqrt(np.maximum(error, 1e-30))
+
+
+def _bootstrap(
+    a: np.ndarray,
+    b: np.ndarray,
+    rng: np.random.Generator,
+    level: float,
+    paired: bool,
+) -> Interval | None:
+    runs = min(a.size, b.size)
+    if runs < LEAST or sd_of(a) == 0 or sd_of(b) == 0:
+        return None
+    if paired and sd_of(a - b) == 0:
+        return None
+    offset = a[0] - b[0]
+    result = stats.bootstrap(
+        (a - a[0], b - b[0]),
+        lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+        n_resamples=4999,
+        confidence_level=level,
+        paired=paired,
+        vectorized=True,
+        batch=max(1, 2_000_000 // max(a.size, b.size)),
+        rng=rng,
+    ).confidence_interval
+    low, high = float(offset + result.low), float(offset + result.high)
+    return Interval(low, high, level, "bootstrap bca", runs < APPROXIMATE_BELOW)
+
+
+def _effect_size(a: np.ndarray, b: np.ndarray, level: float) -> EffectSize:
+    """Return Hedges' g and the interval of Hedges & Olkin (1985), ch. 5, eq. 15."""
+    n, m = a.size, b.size
+    dof = n + m - 2
+    sds = sd_of(a), sd_of(b)
+    pooled = np.hypot(sds[0] * np.sqrt((n - 1) / dof), sds[1] * np.sqrt((m - 1) / dof))
+    if pooled == 0:
+        nothing = Interval(np.nan, np.nan, level, "none", True)
+        return EffectSize(np.nan, nothing)
+    correction = np.exp(gammaln(dof / 2) - gammaln((dof - 1) / 2) - np.log(dof / 2) / 2)
+    g = correction * (welch(a, b, level).value / pooled)
+    error = np.sqrt((n + m) / (n * m) + g**2 / (2 * (n + m)))
+    half = stats.norm.ppf((1 + level) / 2) * error
+    rough = min(n, m) < 5
+    interval = Interval(float(g - half), float(g + half), level, "Hedges", rough)
+    return EffectSize(float(g), interval)
+
+
+def _newcombe(value: float, n: int, m: int, level: float) -> tuple[float, float]:
+    """Solve (theta - value)^2 = z^2 V(theta), V Hanley & McNeil's with equal sizes."""
+    z = stats.norm.ppf((1 + level) / 2)
+    half = (n + m) / 2 - 1
+
+    def excess(theta: float) -> float:
+        spread = 1 + half * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+        return (theta - value) ** 2 - z**2 * theta * (1 - theta) * spread / (n * m)
+
+    # 0 and 1 solve the equation for a value of 0 or 1; the other root is wanted.
+    inner = 1e-12
+    low = 0.0 if value <= inner else brentq(excess, 0.0, min(value, 1 - inner))
+    high = 1.0 if value >= 1 - inner else brentq(excess, max(value, inner), 1.0)
+    return float(low), float(high)
+
+
+def _log_choose(n: int, m: int) -> float:
+    return float(gammaln(n + m + 1) - gammaln(n + 1) - gammaln(m + 1))
