@@ -193,7 +193,6 @@ def build(
     Raises:
         ValueError: the function does not take its options, or returns no Keras model.
     """
-    keras.utils.clear_session()
     keras.utils.set_random_seed(seeds["init"])  # for initial values Keras cannot redraw
     with _recording() as recorded:
         model = call(

@@ -35,7 +35,13 @@ CHOICES = {
     "runtime.compilation": ("graph", "jit", "eager"),
     "runtime.distribution": ("none", "mirrored"),
     "runtime.reduction": ("default", "hierarchical_copy", "reduction_to_one"),
-    "runtime.input_pipeline": ("arrays", "serial", "parallel", "interleave"),
+    "runtime.input_pipeline": (
+        "arrays",
+        "serial",
+        "parallel",
+        "interleave_deterministic",
+        "interleave",
+    ),
 }
 POSITIVE = (
     "replicates",
@@ -160,8 +166,31 @@ def _check_values(whole: _Schema) -> None:
         raise ValueError(f"split.label_noise={split.label_noise} is a fraction of 1")
     if split.method == "kfold" and split.folds < 2:
         raise ValueError(f"split.folds={split.folds} must be 2 or more")
+    _check_runtime(whole)
     for component in COMPONENTS:
         _check_target(component, getattr(whole, component))
+
+
+def _check_runtime(whole: _Schema) -> None:
+    """Refuse runtime settings that cannot be had together."""
+    runtime, loop = whole.runtime, whole.loop.name
+    if runtime.distribution == "none" and runtime.devices > 1:
+        raise ValueError(
+            f"runtime.devices={runtime.devices} needs runtime.distribution=mirrored"
+        )
+    if runtime.distribution == "none" and runtime.reduction != "default":
+        raise ValueError(
+            f"runtime.reduction={runtime.reduction} needs runtime.distribution=mirrored"
+        )
+    if runtime.distribution == "mirrored" and loop != "fit":
+        raise ValueError(
+            f"runtime.distribution=mirrored needs loop=fit, got loop.name={loop}"
+        )
+    if runtime.input_pipeline != "arrays" and loop != "fit":
+        raise ValueError(
+            f"runtime.input_pipeline={runtime.input_pipeline} needs loop=fit, got "
+            f"loop.name={loop}"
+        )
 
 
 def _check_target(component: str, options: dict[str, Any]) -> None:
@@ -187,19 +216,31 @@ def _check_target(component: str, options: dict[str, Any]) -> None:
 
 
 def _levels(factor: Factor) -> dict[str, dict[str, Any]]:
-    """Return {arm name: {setting: value}}: the product of the factor's levels."""
+    """Return {arm name: {setting: value}}: the product of the factor's levels.
+
+    A level is a value of one setting, or a named bundle of settings.
+    """
     if not factor.levels:
         return {factor.name: {}}
+    choices = []
     for key, values in factor.levels.items():
-        if not isinstance(values, list) or not values:
+        if isinstance(values, dict) and values:
+            choices.append([(f"{key}:{name}", v) for name, v in values.items()])
+        elif isinstance(values, list) and values:
+            choices.append(
+                [(_level_name(key, value), {key: value}) for value in values]
+            )
+        else:
             raise ValueError(
-                f"factor.levels.{key} must be a list of values to compare, got {values}"
+                f"factor.levels.{key} must be a list of values to compare, or named "
+                f"bundles of settings, got {values}"
             )
     arms = {}
-    for values in product(*factor.levels.values()):
-        level = dict(zip(factor.levels, values, strict=True))
-        names = [_level_name(key, value) for key, value in level.items()]
-        arms[" ".join([factor.name, *names])] = level
+    for chosen in product(*choices):
+        names = [name for name, _ in chosen]
+        if not names[0].startswith(f"{factor.name}:"):
+            names.insert(0, factor.name)
+        arms[" ".join(names)] = {key: value for _, level in chosen for key, value in level.items()}
     return arms
 
 

@@ -17,6 +17,8 @@ CHUNK = 1024  # examples that are scored at once
 def batch_values(objective: Objective, loss: Any, y: Any, outputs: Any) -> Any:
     """Return a batch's own loss and metrics, shape (1 + metrics,)."""
     values = [tf.reduce_mean(m(y, outputs)) for m in objective.metrics.values()]
+    # Keras divides a loss by the number of replicas that will be summed.
+    loss *= tf.distribute.get_strategy().num_replicas_in_sync
     return tf.stack([tf.cast(value, tf.float32) for value in (loss, *values)])
 
 

@@ -22,11 +22,7 @@ REDUCTIONS = {
 
 
 def start(runtime: Runtime) -> None:
-    """Configure TensorFlow; call once, before anything else uses it.
-
-    Raises:
-        ValueError: the settings cannot be had together on this machine.
-    """
+    """Configure TensorFlow; call once, before anything else uses it."""
     tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(runtime.intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(runtime.inter_op_threads)
@@ -34,10 +30,6 @@ def start(runtime: Runtime) -> None:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(runtime.precision)
     keras.config.set_floatx("float64" if runtime.precision == "float64" else "float32")
-    if runtime.distribution == "none" and runtime.devices > 1:
-        raise ValueError(
-            f"runtime.devices={runtime.devices} needs runtime.distribution=mirrored"
-        )
     if runtime.distribution == "mirrored":
         _make_devices(runtime.devices)
 

@@ -13,6 +13,7 @@ from seedscope.data.load import Examples, load
 from seedscope.draws import batch_bounds, epoch_orders
 from seedscope.engine import runtime
 from seedscope.engine.perturbation import perturb
+from seedscope.engine.pipeline import planned_batches
 from seedscope.engine.recording import Recorder, answer, batch_values
 from seedscope.engine.sources import check_sources
 from seedscope.models import Built, Objective, build, build_optimizer, objective
@@ -31,12 +32,13 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         ValueError: the data, the model and the settings do not fit each other.
     """
     examples = load(run)
+    keras.utils.clear_session()  # forget the run before; not inside a strategy's scope
     with runtime.strategy(run.settings.runtime):
         task = prepare(run, examples)
         recorder = Recorder(task.built.model, task.forward, task.objective, examples)
         started = time.perf_counter()
         recorder.start(keep_weights, run.settings.loop.patience)
-        LOOPS[run.settings.loop.name](task, recorder)
+        _loop(task, recorder)
         seconds = time.perf_counter() - started
     return _trace(run, task, recorder, seconds)
 
@@ -115,8 +117,18 @@ def _fit(task: Task, recorder: Recorder) -> None:
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
             model.stop_training = recorder.epoch()
 
+    settings = task.run.settings
+    batches = planned_batches(
+        settings.runtime.input_pipeline,
+        task.x,
+        task.y,
+        task.orders,
+        task.bounds[0][1],
+        settings.loop.drop_remainder,
+        task.run.seeds["augmentation"],
+    )
     model.fit(
-        _planned_batches(task),
+        batches,
         epochs=len(task.orders),
         steps_per_epoch=len(task.bounds),
         shuffle=False,
@@ -167,6 +179,21 @@ def _custom(task: Task, recorder: Recorder) -> None:
 
 
 LOOPS = {"fit": _fit, "train_on_batch": _train_on_batch, "custom": _custom}
+
+
+def _loop(task: Task, recorder: Recorder) -> None:
+    """Train by the loop that the run asks for; say so where XLA does not take it."""
+    settings = task.run.settings
+    try:
+        LOOPS[settings.loop.name](task, recorder)
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+        if settings.runtime.compilation != "jit":
+            raise
+        raise ValueError(
+            "runtime.compilation=jit: XLA does not compile this model "
+            f"({str(error).strip().splitlines()[0]}); use runtime.compilation=graph, "
+            "or leave out the layer (RandomTranslation: model.augmentation=0)"
+        ) from None
 
 
 def _walk(
@@ -223,25 +250,6 @@ def _compile(task: Task) -> Any:
 
     model.compute_loss = compute_loss
     return raw
-
-
-def _planned_batches(task: Task) -> tf.data.Dataset:
-    """Return the planned batches of every epoch, one after the other."""
-    loop = task.run.settings.loop
-    x, y = tf.constant(task.x), tf.constant(task.y)
-    size = task.bounds[0][1]
-
-    def batches(order: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(order).batch(
-            size, drop_remainder=loop.drop_remainder
-        )
-
-    orders = tf.data.Dataset.from_tensor_slices(task.orders)
-    return (
-        orders.flat_map(batches)
-        .map(lambda chosen: (tf.gather(x, chosen), tf.gather(y, chosen)))
-        .prefetch(2)
-    )
 
 
 def _input_type(x: np.ndarray) -> Any:

@@ -38,7 +38,8 @@ def without_effect(run: Run, built: Built) -> dict[str, str]:
             "the model has no stochastic layer; try model.dropout=0.2 with model=mlp "
             "or model=cnn"
         )
-    if "augmentation" not in noisy:
+    piped = run.settings.runtime.input_pipeline in ("serial", "parallel")
+    if "augmentation" not in noisy and not piped:
         reasons["augmentation"] = (
             "the model has no augmentation layer; use images and one that has, such "
             "as model=cnn with model.augmentation=0.1"
