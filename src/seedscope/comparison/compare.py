@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from seedscope.comparison import arms, notes, predictions, weights
+from seedscope.comparison import (
+    advice,
+    arms,
+    attribution,
+    curves,
+    notes,
+    predictions,
+    spread_tests,
+    weights,
+)
 from seedscope.comparison.results import ArmResult, Comparison
 from seedscope.runs import Runs
 from seedscope.stats.interval import check_level
@@ -27,13 +36,18 @@ def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
     results = tuple(
         _arm(name, table, tables, chosen, runs, level) for name, table in tables.items()
     )
+    shares, remarks = attribution.attributions(runs, chosen[0], level)
     return Comparison(
         title=runs.title,
         score=chosen[0],
         scores=chosen,
         level=level,
         arms=results,
-        notes=tuple(notes.of_study(runs, results)),
+        curves=curves.read_curves(runs, level),
+        attributions=tuple(shares),
+        spread_tests=spread_tests.compare_spreads(tables, chosen[0], level),
+        advice=advice.advise(results, chosen[0], level),
+        notes=(*notes.of_study(runs, results), *remarks),
         runs=runs,
     )
 

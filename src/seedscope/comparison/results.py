@@ -5,9 +5,16 @@ Every number is in the unit of its score; an accuracy is a fraction of 1 here.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from seedscope.runs import Runs
+from seedscope.stats.attribution import Attribution
+from seedscope.stats.compare import Comparison as Against
+from seedscope.stats.components import Components
+from seedscope.stats.curves import Bands, Reach
 from seedscope.stats.pairs import ClassSpread, EnsembleGain, PairMean
-from seedscope.stats.share import Share
+from seedscope.stats.planning import WhatCanBeSaid
+from seedscope.stats.share import ArmPair, Share
 from seedscope.stats.spread import Spread
 from seedscope.stats.test_set import FiniteTestSet
 
@@ -55,6 +62,96 @@ class ArmResult:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """One metric over the epochs, of every run of an arm."""
+
+    metric: str
+    steps: np.ndarray  # (steps,), counted from 1
+    values: np.ndarray  # (runs, steps), up to where the first run ended
+    band: Bands | None  # none with one run
+    shortest: int  # steps that every run has
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise from batch to batch in one run, and the spread between runs, over time."""
+
+    metric: str
+    steps: np.ndarray  # (blocks,), the middle of each block of batches
+    within: np.ndarray  # (blocks,), sd around a line in single runs, mean over runs
+    between: Bands  # of the means over a block
+    batches: int  # in a block
+
+
+@dataclass(frozen=True)
+class Parting:
+    """When the runs of an arm part from its first run."""
+
+    first_steps: np.ndarray  # (runs - 1,), first batch whose loss differs; -1: never
+
+
+@dataclass(frozen=True)
+class ArmCurves:
+    """The curves of one arm, diverged runs left out."""
+
+    curve: Curve
+    threshold: float | None  # the height whose reaching is timed
+    reach: Reach | None
+    noise: Noise | None  # none with too few batches
+    parting: Parting | None  # none with one run
+
+
+Estimate = tuple[float, float, float]  # value, and the ends of its interval
+
+
+@dataclass(frozen=True)
+class SourceEffect:
+    """What one source does to the variance; shares of different sources overlap."""
+
+    source: str
+    first: Estimate  # lost when its seed is fixed
+    total: Estimate  # seen when only its seed varies
+
+
+@dataclass(frozen=True)
+class ArmAttribution:
+    """Shares of the variance of one arm by source. No parts of a whole."""
+
+    arm: str
+    score: str
+    method: str
+    effects: tuple[SourceEffect, ...]
+    pairs: Attribution
+    components: Components | None
+    approximate: bool
+    warning: str | None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the runs of one arm can say."""
+
+    arm: str
+    score: str
+    spread: Spread
+    said: WhatCanBeSaid
+    runs_for_half_the_interval: int  # of the mean
+
+
+@dataclass(frozen=True)
+class TwoGroups:
+    """A against B in one score. Where lower is better, both were negated before."""
+
+    a: str
+    b: str
+    score: str
+    lower_is_better: bool
+    diverged: tuple[int, int]  # left out
+    result: Against
+    runs_needed: int  # per group, to show the P(A>B) that is worth reporting
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The comparison of all arms."""
 
@@ -63,6 +160,10 @@ class Comparison:
     scores: tuple[str, ...]
     level: float  # of every interval
     arms: tuple[ArmResult, ...]
+    curves: dict[str, ArmCurves]  # arm -> curves; empty without traces
+    attributions: tuple[ArmAttribution, ...]  # of arms whose seed table allows it
+    spread_tests: tuple[ArmPair, ...]
+    advice: Advice | None  # none where no score varies
     notes: tuple[str, ...]  # what a reader must know about the study
     runs: Runs
 

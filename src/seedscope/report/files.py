@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from seedscope.comparison.results import Comparison
-from seedscope.report import tables
+from seedscope.report import page, plots, tables
 
 
 def write(comparison: Comparison, folder: Path) -> None:
@@ -16,3 +16,8 @@ def write(comparison: Comparison, folder: Path) -> None:
     runs = comparison.runs.table
     runs.write_csv(data / "runs.csv")
     runs.write_parquet(data / "runs.parquet")
+    drawn = plots.draw(comparison)
+    pictures = folder / "figures"
+    pictures.mkdir(exist_ok=True)
+    plots.save(drawn, pictures)
+    (folder / "page.html").write_text(page.html(comparison, drawn), encoding="utf-8")

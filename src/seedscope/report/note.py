@@ -10,13 +10,11 @@ def markdown(comparison: Comparison) -> str:
     verdict = summary.control(comparison)
     if verdict:
         parts.append(f"**{verdict}**")
-    parts += summary.sentences(comparison)
+    parts.append("\n".join(f"- {s}" for s in summary.sentences(comparison)))
     for score in tables.shown_scores(comparison):
         parts.append(f"## {score}")
         parts.append(tables.markdown(comparison, score))
     parts.append(f"Intervals at {100 * comparison.level:g} %. ≈: approximate.")
-    notes = [*comparison.notes]
-    notes += [f"{arm.name}: {note}" for arm in comparison.arms for note in arm.notes]
-    if notes:
+    if notes := summary.notes(comparison):
         parts.append("\n".join(f"- {note}" for note in notes))
     return "\n\n".join(parts)

@@ -71,6 +71,22 @@ def with_interval(value: float, low: float, high: float, unit: str = "") -> str:
     return f"{rounded(value, decimals)}{shown} {ends}"
 
 
+def ratio(value: float, low: float, high: float, unit: str = "") -> str:
+    """Return a ratio with its interval, two digits each: it lives on a log scale."""
+    if math.isnan(value):
+        return NONE
+    shown = unit and f" {unit}"
+    if math.isnan(low) or math.isnan(high) or low == high:
+        return f"{_two_digits(value)}{shown}"
+    return f"{_two_digits(value)}{shown} [{_two_digits(low)}, {_two_digits(high)}]"
+
+
+def _two_digits(value: float) -> str:
+    if math.isinf(value) or value == 0:
+        return rounded(value, None)
+    return f"{value:.2g}" if abs(value) < 1e-3 else f"{float(f'{value:.2g}'):,g}"
+
+
 def percent(value: float, low: float, high: float) -> str:
     """Return a fraction of 1 with its interval, in percent."""
     return with_interval(100 * value, 100 * low, 100 * high, "%")

@@ -1,6 +1,19 @@
 """Say in three to six sentences what a comparison found, every number computed."""
 
-from seedscope.comparison.results import Comparison
+from collections.abc import Iterator
+
+from seedscope.comparison.results import ArmResult, Comparison
+from seedscope.report import tables
+from seedscope.report.rounding import (
+    percent,
+    probability,
+    ratio,
+    unit_of,
+    with_interval,
+)
+
+MOST = 6  # sentences
+WITHIN = 1.96 * 2**0.5  # sds that 95 % of the differences of two normal runs lie in
 
 
 def control(comparison: Comparison) -> str | None:
@@ -10,16 +23,178 @@ def control(comparison: Comparison) -> str | None:
         return None
     if arm.repeats.identical:
         return (
-            f"Control: {arm.repeats.runs} exact repeats ended in the same bits; the "
-            "machine adds nothing to the spreads below."
+            f"Control passed: {arm.repeats.runs} exact repeats ended in the same bits, "
+            "so the machine adds nothing to the spreads."
         )
     return (
         f"CONTROL FAILED: {arm.repeats.runs} exact repeats ended in "
         f"{arm.repeats.distinct} different sets of weights. The machine itself is a "
-        "source of randomness, inside every spread below."
+        "source of randomness, and it is inside every spread."
     )
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Return the summary."""
-    return []
+    """Return three to six sentences; fewer where hardly anything was measured."""
+    parts = (_overall, _sources, _attribution, _difference, _test_set, _churn, _advice)
+    found = [sentence for part in parts for sentence in part(comparison)]
+    return found[:MOST] or [_nothing(comparison)]
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return what a reader must know, of the study and of its arms."""
+    of_arms = [f"{arm.name}: {note}" for arm in comparison.arms for note in arm.notes]
+    return [*comparison.notes, *of_arms]
+
+
+def _overall(comparison: Comparison) -> Iterator[str]:
+    arm = _reference(comparison)
+    if arm is None:
+        return
+    unit, spread = unit_of(comparison.score), arm.spreads[comparison.score]
+    mean = [unit.scale * v for v in (spread.mean, spread.mean_low, spread.mean_high)]
+    sd = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
+    apart = [WITHIN * v for v in sd]
+    what = "With every source left free" if _is_free(arm) else f"In arm {arm.name}"
+    yield (
+        f"{what}, {comparison.score} over {spread.replicates} runs is "
+        f"{with_interval(*mean, unit.of_score)} with a standard deviation of "
+        f"{with_interval(*sd, unit.of_spread)}; two single runs differ by less than "
+        f"{with_interval(*apart, unit.of_spread)} in 95 % of cases, were the scores "
+        "normal."
+    )
+
+
+def _sources(comparison: Comparison) -> Iterator[str]:
+    """Say which source moves most and which least, of those varied alone."""
+    score = comparison.score
+    alone = [arm for arm in comparison.arms if score in arm.shares and arm.vary]
+    if not alone:
+        return
+    alone.sort(key=lambda arm: arm.shares[score].ratio, reverse=True)
+    text = f"Varied alone, {alone[0].name} makes {_share(alone[0], score)}"
+    if len(alone) > 1:
+        text += f" and {alone[-1].name}, the least, {_share(alone[-1], score)}"
+    yield (
+        f"{text} of the variance that all make together; such shares need not add up "
+        "to 100 %."
+    )
+
+
+def _share(arm: ArmResult, score: str) -> str:
+    return tables.share_of(arm.shares[score]).removeprefix("≈")
+
+
+def _attribution(comparison: Comparison) -> Iterator[str]:
+    for found in comparison.attributions:
+        effects = [e for e in found.effects if e.total[0] == e.total[0]]
+        if not effects:
+            continue
+        most = max(effects, key=lambda effect: effect.total[0])
+        yield (
+            f"In arm {found.arm}, a new seed of {most.source} alone brings back "
+            f"{percent(*most.total)} of the variance, and fixing it alone removes "
+            f"{percent(*most.first)}."
+        )
+        return
+
+
+def _difference(comparison: Comparison) -> Iterator[str]:
+    """Say whether any two spreads are shown to differ."""
+    tests = [
+        t for t in comparison.spread_tests if t.permutation_holm == t.permutation_holm
+    ]
+    if not tests:
+        return
+    first = min(tests, key=lambda test: test.permutation_holm)
+    alpha = 1 - comparison.level
+    if first.permutation_holm >= alpha:
+        yield (
+            f"No two arms are shown to differ in spread (smallest p "
+            f"{_equals(first.permutation_holm)} by permutation, after Holm's "
+            f"correction over {len(tests)} pairs)."
+        )
+        return
+    count = sum(test.permutation_holm < alpha for test in tests)
+    found = first.result.ratio
+    names, ends = (first.first, first.second), (found.ratio, found.low, found.high)
+    if found.ratio < 1:  # the wider one first
+        names = names[::-1]
+        ends = [1 / v if v > 0 else float("inf") for v in (ends[0], ends[2], ends[1])]
+    yield (
+        f"{count} of {len(tests)} pairs of arms differ in spread, most clearly: the "
+        f"variance of {names[0]} is {ratio(*ends)} times that of {names[1]}, p "
+        f"{_equals(first.permutation_holm)} after Holm's correction."
+    )
+
+
+def _equals(p: float) -> str:
+    shown = probability(p)
+    return shown if shown.startswith("<") else f"= {shown}"
+
+
+def _test_set(comparison: Comparison) -> Iterator[str]:
+    found = [
+        arm
+        for arm in comparison.arms
+        if arm.test_set and arm.test_set.split and arm.test_set.split.observed > 0
+    ]
+    if not found:
+        return
+    arm = max(found, key=lambda arm: (_is_free(arm), arm.test_set.split.observed))
+    split = arm.test_set.split
+    part = percent(split.share, split.share_low, split.share_high)
+    yield (
+        f"Of the variance in {arm.name}, independent errors on only "
+        f"{split.examples} test examples would alone make {part}."
+    )
+
+
+def _churn(comparison: Comparison) -> Iterator[str]:
+    found = [arm for arm in comparison.arms if _has_churn(arm)]
+    if not found:
+        return
+    arm = max(found, key=lambda arm: arm.test_set.churn.mean)
+    churn = arm.test_set.churn
+    yield (
+        f"Two runs of {arm.name} give a different label to "
+        f"{percent(churn.mean, churn.low, churn.high)} of the test examples."
+    )
+
+
+def _has_churn(arm: ArmResult) -> bool:
+    return bool(arm.test_set and arm.test_set.churn and arm.test_set.churn.mean > 0)
+
+
+def _advice(comparison: Comparison) -> Iterator[str]:
+    advice = comparison.advice
+    if advice is None:
+        return
+    unit, said, spread = unit_of(advice.score), advice.said, advice.spread
+    known = [spread.sd, spread.sd_low, spread.sd_high]
+    least = [unit.scale * said.detectable * sd / spread.sd for sd in known]
+    yield (
+        f"With {said.replicates} runs per arm a difference of two means is seen with "
+        f"power {said.power:g} from {with_interval(*least, unit.of_spread)} on; a "
+        f"difference of one standard deviation takes {said.runs_for_one_sd} runs per "
+        f"arm, and knowing the standard deviation to within 20 % takes "
+        f"{said.runs_for_sd_within_20_percent}."
+    )
+
+
+def _reference(comparison: Comparison) -> ArmResult | None:
+    """Return the arm in which all is free, else the one with the widest spread."""
+    if comparison.advice is None:
+        return None
+    return next(a for a in comparison.arms if a.name == comparison.advice.arm)
+
+
+def _is_free(arm: ArmResult) -> bool:
+    return arm.name.split(" ")[0] == "all"
+
+
+def _nothing(comparison: Comparison) -> str:
+    runs = sum(arm.runs for arm in comparison.arms)
+    return (
+        f"{comparison.score} does not vary over the runs of any arm ({runs} runs); "
+        "there is no spread to compare."
+    )

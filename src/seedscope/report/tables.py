@@ -17,10 +17,12 @@ from seedscope.report.rounding import (
     NONE,
     percent,
     places,
+    ratio,
     rounded,
     unit_of,
     with_interval,
 )
+from seedscope.stats.share import Share
 from seedscope.stats.spread import Spread
 
 SHOWN = 3  # scores with a table of their own, where nobody chose
@@ -137,6 +139,12 @@ def statistics(arm: ArmResult, score: str) -> dict[str, float]:
     return found
 
 
+def share_of(share: Share) -> str:
+    """Return a share of `all`'s variance in percent."""
+    mark = "≈" if share.approximate and share.ratio else ""
+    return mark + ratio(*(100 * v for v in (share.ratio, share.low, share.high)), "%")
+
+
 def is_tested(arm: ArmResult, score: str) -> bool:
     """Tell whether the stored predictions are what this score was computed from."""
     if arm.test_set is None:
@@ -198,7 +206,7 @@ def _row(arm: ArmResult, score: str) -> Row:
         mean=mean,
         sd=sd,
         range=span,
-        share=percent(share.ratio, share.low, share.high) if share else NONE,
+        share=share_of(share) if share else NONE,
         churn=_churn(tested),
         test_set=_part(tested),
     )

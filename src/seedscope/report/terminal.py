@@ -19,7 +19,5 @@ def show(comparison: Comparison, console: Console) -> None:
         console.print(escape(control), style=style, highlight=False)
     for sentence in summary.sentences(comparison):
         console.print(escape(sentence), highlight=False)
-    notes = [*comparison.notes]
-    notes += [f"{arm.name}: {note}" for arm in comparison.arms for note in arm.notes]
-    for note in notes:
+    for note in summary.notes(comparison):
         console.print(f"- {escape(note)}", style="yellow", highlight=False)

@@ -1,0 +1,302 @@
+"""The tables behind the first one: attribution, tests, pairs, curves, planning."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seedscope.comparison.results import ArmCurves, ArmResult, Comparison
+from seedscope.report.rounding import (
+    NONE,
+    percent,
+    probability,
+    ratio,
+    rounded,
+    unit_of,
+    with_interval,
+)
+from seedscope.stats.pairs import PairMean
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table as text."""
+
+    title: str
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def sheets(comparison: Comparison) -> list[Sheet]:
+    """Return every table that the comparison has data for."""
+    makers = (_attribution, _components, _pairs, _classes, _tests, _reach, _planning)
+    found = [sheet for make in makers for sheet in make(comparison)]
+    found += [_numbers(comparison, score) for score in comparison.scores]
+    return [sheet for sheet in found if sheet.rows]
+
+
+def _attribution(comparison: Comparison) -> Iterator[Sheet]:
+    for found in comparison.attributions:
+        repeats = found.pairs.nondeterminism
+        rows = [(e.source, percent(*e.total), percent(*e.first)) for e in found.effects]
+        machine = percent(repeats.value, repeats.low, repeats.high)
+        rows.append(("the machine (exact repeats)", machine, NONE))
+        caption = (
+            f"By {found.method}, {found.pairs.replicates} runs in "
+            f"{found.pairs.blocks} independent block(s). The columns are no parts of a "
+            "whole and need not add up to 100 %."
+        )
+        if found.approximate:
+            caption += " The intervals are approximate."
+        if found.warning:
+            caption += f" {found.warning[0].upper()}{found.warning[1:]}."
+        yield Sheet(
+            f"Where the variance of {found.score} comes from: {found.arm}",
+            caption,
+            ("source", "seen when only its seed varies", "lost when its seed is fixed"),
+            tuple(rows),
+        )
+
+
+def _components(comparison: Comparison) -> Iterator[Sheet]:
+    for found in comparison.attributions:
+        if found.components is None:
+            continue
+        unit = unit_of(found.score)
+        scale = unit.scale**2
+        rows = [
+            (c.name, with_interval(scale * c.variance, scale * c.low, scale * c.high))
+            for c in found.components.components
+        ]
+        square = f" [{unit.of_spread}²]" if unit.of_spread else ""
+        last = "Repeated cells: the residual is the machine alone."
+        if not found.components.repeated:
+            last = (
+                "No cell was repeated: the highest interaction and the machine are "
+                "both in the residual."
+            )
+        yield Sheet(
+            f"Variance components of {found.score}: {found.arm}",
+            f"{found.components.method.upper()}. {last}",
+            ("component", f"variance{square}"),
+            tuple(rows),
+        )
+
+
+def _pairs(comparison: Comparison) -> Iterator[Sheet]:
+    rows = []
+    for arm in comparison.arms:
+        on = arm.test_set
+        if on is None and not arm.weight_distance:
+            continue
+        gain = NONE
+        if on and on.ensemble:
+            ends = (on.ensemble.gain, on.ensemble.low, on.ensemble.high)
+            gain = with_interval(*(100 * v for v in ends), "pp")
+        rows.append(
+            (
+                arm.name,
+                _pair(on.churn if on else None, 100, "%"),
+                _pair(on.error_correlation if on else None),
+                gain,
+                _pair(arm.weight_distance.get("l2")),
+                _pair(arm.weight_distance.get("cosine")),
+            )
+        )
+    heads = (
+        "arm",
+        "labels differ",
+        "correlation of errors",
+        "gain of the ensemble",
+        "weights, L2",
+        "weights, 1 - cosine",
+    )
+    kept = [i for i in range(len(heads)) if i == 0 or any(r[i] != NONE for r in rows)]
+    yield Sheet(
+        "What two runs of an arm do differently",
+        "Means over all pairs of runs; intervals are jackknifes over runs, that of the "
+        "ensemble over test examples.",
+        tuple(heads[i] for i in kept),
+        tuple(tuple(row[i] for i in kept) for row in rows),
+    )
+
+
+def _classes(comparison: Comparison) -> Iterator[Sheet]:
+    arms = [a for a in comparison.arms if a.test_set and a.test_set.classes and a.vary]
+    if not arms:
+        return
+    labels = sorted({c.label for arm in arms for c in arm.test_set.classes})[:100]
+    rows = [(arm.name, *_class_cells(arm, labels)) for arm in arms]
+    yield Sheet(
+        "Spread of the accuracy on each class",
+        "Standard deviation over runs in percentage points, with its interval.",
+        ("arm", *(f"class {label}" for label in labels)),
+        tuple(rows),
+    )
+
+
+def _class_cells(arm: ArmResult, labels: Sequence[int]) -> list[str]:
+    spreads = {c.label: c.spread for c in arm.test_set.classes}
+    cells = []
+    for label in labels:
+        s = spreads.get(label)
+        known = s is not None and s.replicates > 1
+        values = [100 * v for v in (s.sd, s.sd_low, s.sd_high)] if known else []
+        cells.append(with_interval(*values) if known else NONE)
+    return cells
+
+
+def _tests(comparison: Comparison) -> Iterator[Sheet]:
+    rows = []
+    for test in comparison.spread_tests:
+        found = test.result.ratio
+        mark = "≈" if found.approximate else ""
+        rows.append(
+            (
+                f"{test.first} / {test.second}",
+                mark + ratio(found.ratio, found.low, found.high),
+                probability(test.result.brown_forsythe.p),
+                probability(test.brown_forsythe_holm),
+                probability(test.result.permutation.p),
+                probability(test.permutation_holm),
+            )
+        )
+    yield Sheet(
+        f"Do arms differ in the spread of {comparison.score}?",
+        "Ratio of variances with its interval (not adjusted), then p-values as they "
+        "are and after Holm's correction over all rows.",
+        (
+            "arms",
+            "variance ratio",
+            "Brown-Forsythe p",
+            "after Holm",
+            "permutation p",
+            "after Holm",
+        ),
+        tuple(rows),
+    )
+
+
+def _reach(comparison: Comparison) -> Iterator[Sheet]:
+    rows = [(name, *_reach_cells(c)) for name, c in comparison.curves.items()]
+    found = next(iter(comparison.curves.values()), None)
+    if found is None or found.threshold is None:
+        return
+    unit = unit_of(found.curve.metric)
+    height = rounded(unit.scale * found.threshold, 1 if unit.of_score else None)
+    yield Sheet(
+        "The way there",
+        f"Epoch in which {found.curve.metric} first reaches {height} {unit.of_score} "
+        "(90 % of the way of the median run); mean and standard deviation over the "
+        "runs that did. Then the first batch whose loss differs from that of the "
+        "arm's first run.",
+        ("arm", "reached by", "epoch, mean", "epoch, sd", "runs part at batch"),
+        tuple(rows),
+    )
+
+
+def _reach_cells(curves: ArmCurves) -> tuple[str, ...]:
+    reach, parting = curves.reach, curves.parting
+    reached = mean = sd = apart = NONE
+    if reach is not None:
+        share = reach.reached / reach.replicates
+        reached = percent(share, reach.rate_low, reach.rate_high)
+        if (s := reach.spread) is not None:
+            mean = with_interval(s.mean + 1, s.mean_low + 1, s.mean_high + 1)
+            if s.replicates > 1:
+                sd = with_interval(s.sd, s.sd_low, s.sd_high)
+    if parting is not None:
+        left = parting.first_steps[parting.first_steps > 0]
+        apart = "never"
+        if left.size:
+            apart = f"{left.min()} … {left.max()}" if np.ptp(left) else f"{left[0]}"
+    return reached, mean, sd, apart
+
+
+def _planning(comparison: Comparison) -> Iterator[Sheet]:
+    advice = comparison.advice
+    if advice is None:
+        return
+    unit, said = unit_of(advice.score), advice.said
+    s = advice.spread
+
+    def scaled(value: float) -> str:
+        ends = [unit.scale * value * sd / s.sd for sd in (s.sd, s.sd_low, s.sd_high)]
+        return with_interval(*ends, unit.of_spread)
+
+    rows = (
+        ("the mean is known to within ±", scaled(said.mean_half_width)),
+        (
+            f"smallest difference of two arms seen with power {said.power:g}",
+            scaled(said.detectable),
+        ),
+        ("the same with paired seeds that do not help", scaled(said.detectable_paired)),
+        ("power to see one standard deviation", percent(said.power_one_sd, *_NO_ENDS)),
+        (
+            "power to see half a standard deviation",
+            percent(said.power_half_sd, *_NO_ENDS),
+        ),
+        (
+            "smallest p-value a permutation test can give",
+            probability(said.smallest_permutation_p),
+        ),
+        (
+            "runs per arm to see one standard deviation",
+            str(said.runs_for_one_sd),
+        ),
+        (
+            "runs per arm to see half a standard deviation",
+            str(said.runs_for_half_sd),
+        ),
+        (
+            "runs to know the standard deviation to within 20 %",
+            str(said.runs_for_sd_within_20_percent),
+        ),
+        (
+            "runs to halve the interval of the mean",
+            str(advice.runs_for_half_the_interval),
+        ),
+    )
+    yield Sheet(
+        f"You ran {said.replicates} seeds: what you can say, and what more would give",
+        f"From the spread of {advice.score} in arm {advice.arm}. The intervals carry "
+        "over how well that spread is known.",
+        ("question", "answer"),
+        rows,
+    )
+
+
+_NO_ENDS = (float("nan"), float("nan"))
+
+
+def _numbers(comparison: Comparison, score: str) -> Sheet:
+    rows = []
+    unit = unit_of(score)
+    for arm in comparison.arms:
+        s = arm.spreads.get(score)
+        if s is None:
+            continue
+        values = (s.median, s.iqr, s.mad, s.minimum, s.maximum, s.range)
+        cells = [rounded(unit.scale * v, None) for v in values]
+        cv = percent(s.cv, *_NO_ENDS) if s.cv == s.cv else NONE
+        method = f"{s.sd_method}{', approximate' if s.approximate else ''}"
+        n = f"{s.replicates}" + (f" + {s.diverged} diverged" if s.diverged else "")
+        rows.append((arm.name, n, *cells, cv, method))
+    heads = ("arm", "n", "median", "IQR", "MAD", "min", "max", "range", "CV")
+    of = f" in {unit.of_score}" if unit.of_score else ""
+    return Sheet(
+        f"More numbers: {score}",
+        f"As observed{of}; these describe the runs and carry no interval. MAD is not "
+        "rescaled.",
+        (*heads, "interval of the sd"),
+        tuple(rows),
+    )
+
+
+def _pair(pair: PairMean | None, scale: float = 1, unit: str = "") -> str:
+    if pair is None:
+        return NONE
+    mark = "≈" if pair.approximate and pair.mean else ""
+    values = [scale * v for v in (pair.mean, pair.low, pair.high)]
+    return mark + with_interval(*values, unit)

@@ -1,0 +1,84 @@
+"""One self-contained HTML page of a comparison: no script, no network, no files."""
+
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+import matplotlib
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+
+from seedscope.comparison.results import Comparison
+from seedscope.report import details, summary, tables
+from seedscope.report.plots import STYLE
+
+TEMPLATE = Path(__file__).with_name("page.html.j2")
+CAPTIONS = {
+    "spreads": "Spread of each arm: dot, standard deviation; bar, its interval.",
+    "shares": "Variance of each source alone, relative to all sources together. Each "
+    "row is a fraction of the same whole, but they are not its parts.",
+    "scores": "Every run: one dot each.",
+    "curves": "Every run, with the mean (black) and its band (grey), which holds at "
+    "all epochs at once.",
+    "noise": "How much the loss jumps from batch to batch within one run, and how far "
+    "runs lie apart. A run that jumps a lot need not end far from the others.",
+}
+
+
+def html(comparison: Comparison, figures: Mapping[str, Figure]) -> str:
+    """Return the whole page."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["stacked"] = _stacked
+    scores = [(s, tables.rows(comparison, s)) for s in tables.shown_scores(comparison)]
+    control = comparison.control
+    return environment.from_string(TEMPLATE.read_text()).render(
+        comparison=comparison,
+        runs=sum(arm.runs for arm in comparison.arms),
+        verdict=summary.control(comparison),
+        passed=control is not None and control.repeats.identical,
+        sentences=summary.sentences(comparison),
+        scores=[(s, tables.columns(rows), rows) for s, rows in scores],
+        heads=tables.HEADS,
+        figures=[
+            (
+                name,
+                CAPTIONS.get(name, "Shares of the variance by source."),
+                _svg(figure),
+            )
+            for name, figure in figures.items()
+        ],
+        sheets=details.sheets(comparison),
+        notes=summary.notes(comparison),
+        level=f"{100 * comparison.level:g}",
+    )
+
+
+def _svg(figure: Figure) -> Markup:
+    """Return a figure as an SVG element without the file's header."""
+    with matplotlib.rc_context(STYLE):
+        buffer = io.StringIO()
+        figure.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=160
+        )
+    text = buffer.getvalue()
+    element = text[text.index("<svg") :]
+    # HTML needs neither name spaces nor metadata, and the page holds no address.
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.S)
+    return Markup(re.sub(r' xmlns(:\w+)?="[^"]*"', "", element))
+
+
+def _stacked(cell: str) -> Markup:
+    """Put the interval of a number on a line of its own, smaller."""
+    value, bracket, rest = cell.partition(" [")
+    if not bracket:
+        return escape(cell)
+    return (
+        escape(value) + Markup('<span class="ci">[') + escape(rest) + Markup("</span>")
+    )
