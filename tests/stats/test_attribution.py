@@ -4,9 +4,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from stats.tables import indices, planted, round_robin, saltelli
 
 from seedscope.stats.attribution import attribute, independent_blocks
+from stats.tables import indices, planted, round_robin, saltelli
 
 ADDITIVE = {(0,): 0.8, (1,): 0.5, (2,): 0.3}
 CHAOS = {(0, 1, 2): 1.0, (0,): 0.2}
@@ -162,7 +162,8 @@ def test_the_intervals_cover(make, blocks, planted_sds):
     table = make(blocks, 3)
     first, total, noise = indices(planted_sds, 3, 0.2)
     hits, repeats = [], []
-    for _ in range(200):
+    # one nondeterminism a table, six indices: its share of hits needs more tables
+    for _ in range(500 if make is round_robin else 150):
         result = attribute(table, planted(rng, table, planted_sds, 0.2), "abc")
         assert not result.approximate
         for share, s, t in zip(result.sources, first, total, strict=True):

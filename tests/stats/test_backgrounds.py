@@ -60,5 +60,5 @@ def test_degenerate_arms_have_answers():
 @pytest.mark.parametrize(("backgrounds", "runs"), [(5, 5), (8, 10), (20, 2)])
 def test_the_interval_covers_over_backgrounds(backgrounds, runs):
     rng = np.random.default_rng(backgrounds)
-    shares = [alone_share(*arms(rng, backgrounds, runs)).share for _ in range(800)]
+    shares = [alone_share(*arms(rng, backgrounds, runs)).share for _ in range(2500)]
     assert 0.92 <= np.mean([s.low <= TRUTH <= s.high for s in shares]) <= 0.98

@@ -106,6 +106,6 @@ def test_bca_covers_where_it_is_offered_without_a_warning(statistic, truth, runs
     rng = np.random.default_rng(runs)
     intervals = [
         bootstrap_interval(rng.normal(size=runs), statistic, rng, resamples=999)
-        for _ in range(600)
+        for _ in range(400)
     ]
     assert 0.92 <= np.mean([i.contains(truth) for i in intervals]) <= 0.98

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stats.tables import indices, planted
 
 from seedscope.stats.components import anova_components, anova_table, reml_components
+from stats.tables import indices, planted
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 ANSWERS = json.loads((REFERENCE / "answers.json").read_text())
@@ -149,9 +149,9 @@ def test_reml_recovers_planted_components_of_an_unbalanced_table():
     table = table[rng.random(144) < 0.8]
     found = [
         [c.variance for c in reml_components(table, y, "ab").components]
-        for y in (planted(rng, table, {(0,): 1.0, (1,): 0.5}, 0.5) for _ in range(25))
+        for y in (planted(rng, table, {(0,): 1.0, (1,): 0.5}, 0.5) for _ in range(15))
     ]
-    error = np.std(found, axis=0) / np.sqrt(25)
+    error = np.std(found, axis=0) / np.sqrt(15)
     np.testing.assert_array_less(
         abs(np.mean(found, axis=0) - [1, 0.25, 0.25]), 4 * error
     )
@@ -170,7 +170,7 @@ def test_component_and_share_intervals_cover(sds, monkeypatch):
     truth = [sds.get(u, 0) ** 2 for u in [(0,), (1,), (0, 1)]] + [0.04]
     first, total, _ = indices(sds, 2, 0.2)
     hits, shares = [], []
-    for _ in range(300):
+    for _ in range(200):
         result = anova_components(table, planted(rng, table, sds, 0.2), "ab", rng)
         assert not result.approximate
         hits += [

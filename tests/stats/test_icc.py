@@ -39,7 +39,7 @@ def test_tables_that_do_not_fit_are_refused():
 def test_the_intervals_cover(targets, judges):
     rng = np.random.default_rng(targets)
     size, hits = (targets, judges), []
-    for _ in range(1000):
+    for _ in range(500):
         plain = rng.normal(size=(targets, 1)) + rng.normal(size=size)
         one = intraclass_correlations(plain)
         two = intraclass_correlations(plain + rng.normal(0, 0.7, (1, judges)))

@@ -170,7 +170,7 @@ SHAPES = {
 def test_spread_covers_mean_and_sd(shape, runs):
     draw, sd, mean = SHAPES[shape]
     rng = np.random.default_rng(runs)
-    arms = [spread(draw(rng, runs)) for _ in range(800)]
+    arms = [spread(draw(rng, runs)) for _ in range(600)]
     hits = [covers((s.sd_low, s.sd_high), sd) for s in arms]
     assert 0.92 <= np.mean(hits) <= 0.98
     hits = [covers((s.mean_low, s.mean_high), mean) for s in arms]
@@ -181,7 +181,7 @@ def test_spread_covers_mean_and_sd(shape, runs):
 @pytest.mark.parametrize(("method", "runs"), [("bonett", 10), ("log-sd jackknife", 10)])
 def test_the_other_sd_intervals_cover_normal_scores(method, runs):
     rng = np.random.default_rng(5)
-    intervals = [sd_interval(rng.normal(size=runs), 0.95, method) for _ in range(800)]
+    intervals = [sd_interval(rng.normal(size=runs), 0.95, method) for _ in range(600)]
     assert 0.92 <= np.mean([i.contains(1.0) for i in intervals]) <= 0.98
 
 

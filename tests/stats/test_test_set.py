@@ -82,10 +82,10 @@ def draw(rng, runs, examples, sd):
 
 def test_a_planted_distribution_variance_is_recovered():
     rng = np.random.default_rng(3)
-    found = [finite_test_set(draw(rng, 20, 100, 0.04)).distribution for _ in range(800)]
-    assert np.mean(found) == pytest.approx(0.04**2, abs=4 * np.std(found) / 800**0.5)
-    found = [finite_test_set(draw(rng, 20, 100, 0)).distribution for _ in range(800)]
-    assert np.mean(found) == pytest.approx(0, abs=4 * np.std(found) / 800**0.5)
+    found = [finite_test_set(draw(rng, 20, 100, 0.04)).distribution for _ in range(400)]
+    assert np.mean(found) == pytest.approx(0.04**2, abs=4 * np.std(found) / 400**0.5)
+    found = [finite_test_set(draw(rng, 20, 100, 0)).distribution for _ in range(400)]
+    assert np.mean(found) == pytest.approx(0, abs=4 * np.std(found) / 400**0.5)
     assert 0.3 < np.mean(np.array(found) < 0) < 0.7
 
 

@@ -177,7 +177,8 @@ def superiority(
     """Estimate P(A > B), and conclude as Bouthillier et al. recommend.
 
     Significant where the interval excludes one half; meaningful where it also reaches
-    beyond gamma.
+    beyond gamma. Simulated coverage is .92-.98 from 5 runs on, but .91 where the arm
+    with fewer runs has twice the sd (8 and 20 runs, 20 and 50): called approximate.
 
     Args:
         a: scores of the first arm, shape (replicates,).
@@ -203,7 +204,8 @@ def superiority(
         reaches = (high if favours == "a" else 1 - low) > gamma
         meaning = "significant and meaningful"
         conclusion = meaning if reaches else "significant, not meaningful"
-    interval = Interval(low, high, level, "Newcombe 5", min(a.size, b.size) < 5)
+    rough = min(a.size, b.size) < 5 or _small_arm_is_wide(a, b)
+    interval = Interval(low, high, level, "Newcombe 5", rough)
     return Superiority(value, interval, gamma, conclusion, favours)
 
 
@@ -257,10 +259,21 @@ def _not_normal(scores: np.ndarray) -> bool:
     return bool(few and stats.shapiro(scores - scores[0]).pvalue < 0.05)
 
 
+def _small_arm_is_wide(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether one arm has far fewer runs and a visibly larger sd."""
+    few, many = sorted((a, b), key=len)
+    if len(few) < 2 or len(many) < 1.5 * len(few):
+        return False
+    return sd_of(few) > 1.25 * sd_of(many)
+
+
 def _permutation_p(
     a: np.ndarray, b: np.ndarray, rng: np.random.Generator, permutations: int
 ) -> float:
-    """Test the means by permutation of Welch's t (Janssen 1997): sds may differ."""
+    """Test the means by permutation of Welch's t (Janssen 1997).
+
+    Exact for equal sds; with 20 and 8 runs and sds of 1 and 2 its size is .07, not .05.
+    """
     centre = _mean(np.concatenate([a, b]))
     size = max(np.abs(a - centre).max(), np.abs(b - centre).max())
     if size == 0:
@@ -294,9 +307,9 @@ def _bootstrap(
         return None
     if paired and sd_of(a - b) == 0:
         return None
-    offset = a[0] - b[0]
+    offset, size = a[0] - b[0], max(np.ptp(a), np.ptp(b))
     result = stats.bootstrap(
-        (a - a[0], b - b[0]),
+        ((a - a[0]) / size, (b - b[0]) / size),
         lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
         n_resamples=4999,
         confidence_level=level,
@@ -305,7 +318,7 @@ def _bootstrap(
         batch=max(1, 2_000_000 // max(a.size, b.size)),
         rng=rng,
     ).confidence_interval
-    low, high = float(offset + result.low), float(offset + result.high)
+    low, high = float(offset + size * result.low), float(offset + size * result.high)
     return Interval(low, high, level, "bootstrap bca", runs < APPROXIMATE_BELOW)
 
 
