@@ -4,7 +4,9 @@ python src/compare.py study=latest
 python src/compare.py a=init b=shuffle
 """
 
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
@@ -13,7 +15,8 @@ from omegaconf import DictConfig
 from seedscope import commandline, question
 from seedscope.study import Tracking
 
-CONF = str(Path(__file__).parents[1] / "conf")
+CONF = str(Path(__file__).resolve().parents[1] / "conf")
+FREE_TEXT = ("name", "experiment", "filter", "table", "a", "b", "output")
 mistakes: list[str] = []  # Hydra would print a traceback
 
 
@@ -34,13 +37,28 @@ def compare_study(tracking: Tracking, study_id: str) -> None:
     from seedscope import answer
 
     with hydra.initialize_config_dir(CONF, version_base="1.3"):
-        config = hydra.compose("compare", overrides=[])
-    asked = question.read(config)
-    asked.tracking, asked.study = tracking, study_id
+        asked = question.read(hydra.compose("compare"))
+    asked.tracking, asked.name = tracking, study_id
     answer.answer(asked)
+
+
+def typed(overrides: Sequence[str]) -> list[str]:
+    """Return overrides as Hydra takes them.
+
+    `study` is a group of presets in conf/, so `study=...` becomes `name=...`; values
+    that are free text (paths, filters) are quoted.
+    """
+    result = []
+    for word in overrides:
+        key, equals, value = word.partition("=")
+        key = {"study": "name"}.get(key, key)
+        if equals and key in FREE_TEXT and not re.match(r"null$|['\"\[{$]", value):
+            value = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        result.append(f"{key}{equals}{value}")
+    return result
 
 
 if __name__ == "__main__":
     with commandline.told_in_one_line(mistakes):
-        sys.argv[1:] = commandline.overrides(sys.argv[1:])
+        sys.argv[1:] = typed(commandline.overrides(sys.argv[1:]))
         main()

@@ -16,11 +16,18 @@ FILES = (".csv", ".parquet")
 
 
 @dataclass
+class Named:
+    """A study of seedscope, by its name or the id of its MLflow run."""
+
+    name: str
+
+
+@dataclass
 class Question:
     """What is compared, and how; conf/compare.yaml explains each key."""
 
     tracking: Tracking
-    study: str
+    study: Named
     experiment: str | None
     filter: str
     group_by: list[str]

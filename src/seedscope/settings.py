@@ -5,6 +5,7 @@ Every mistake that can be seen on paper is refused here, before TensorFlow is im
 
 import importlib.util
 import math
+from collections import ChainMap
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -222,26 +223,26 @@ def _levels(factor: Factor) -> dict[str, dict[str, Any]]:
     """
     if not factor.levels:
         return {factor.name: {}}
-    choices = []
-    for key, values in factor.levels.items():
-        if isinstance(values, dict) and values:
-            choices.append([(f"{key}:{name}", v) for name, v in values.items()])
-        elif isinstance(values, list) and values:
-            choices.append(
-                [(_level_name(key, value), {key: value}) for value in values]
-            )
-        else:
-            raise ValueError(
-                f"factor.levels.{key} must be a list of values to compare, or named "
-                f"bundles of settings, got {values}"
-            )
+    choices = [_named_levels(key, values) for key, values in factor.levels.items()]
     arms = {}
     for chosen in product(*choices):
         names = [name for name, _ in chosen]
         if not names[0].startswith(f"{factor.name}:"):
             names.insert(0, factor.name)
-        arms[" ".join(names)] = {key: value for _, level in chosen for key, value in level.items()}
+        arms[" ".join(names)] = dict(ChainMap(*(level for _, level in chosen)))
     return arms
+
+
+def _named_levels(key: str, values: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return the levels of one key: (name, {setting: value})."""
+    if isinstance(values, dict) and values:
+        return [(f"{key}:{name}", level) for name, level in values.items()]
+    if isinstance(values, list) and values:
+        return [(_level_name(key, value), {key: value}) for value in values]
+    raise ValueError(
+        f"factor.levels.{key} must be a list of values to compare, or named bundles of "
+        f"settings, got {values}"
+    )
 
 
 def _level_name(key: str, value: Any) -> str:
