@@ -51,9 +51,10 @@ def typed(overrides: Sequence[str]) -> list[str]:
     result = []
     for word in overrides:
         key, equals, value = word.partition("=")
-        key = {"study": "name"}.get(key, key)
+        key = "name" if key == "study" else key
         if equals and key in FREE_TEXT and not re.match(r"null$|['\"\[{$]", value):
-            value = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+            value = f"'{escaped}'"
         result.append(f"{key}{equals}{value}")
     return result
 

@@ -16,18 +16,11 @@ FILES = (".csv", ".parquet")
 
 
 @dataclass
-class Named:
-    """A study of seedscope, by its name or the id of its MLflow run."""
-
-    name: str
-
-
-@dataclass
 class Question:
     """What is compared, and how; conf/compare.yaml explains each key."""
 
     tracking: Tracking
-    study: Named
+    name: str
     experiment: str | None
     filter: str
     group_by: list[str]

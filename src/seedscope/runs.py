@@ -1,11 +1,11 @@
 """The runs that a comparison looks at, wherever they were logged, as one table.
 
 A row is a run. Columns without a slash say what it is (`run_id`, `arm`, `factor`,
-`vary`, `replicate`, `block`, `diverged`, `seed.<source>`, ...), columns with one are
-scores (`test/accuracy`, ...). A run that does not hold a score has null there.
+`vary`, `replicate`, `block`, `diverged`, `seed.<source>`, ...), the columns in `scores`
+are what it reached. A run that does not hold a score has null there.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -21,8 +21,14 @@ class Runs:
     traces: Path | None = None  # a folder with the Parquet parts of each table
     study_id: str | None = None  # the MLflow run of the study
     planned: dict[str, int] = field(default_factory=dict)  # arm -> runs
+    remarks: tuple[str, ...] = ()  # what a reader must know about these runs
 
     def arms(self) -> dict[str, pl.DataFrame]:
         """Return the runs of each arm, arms in the order in which they were trained."""
         groups = self.table.partition_by("arm", maintain_order=True)
         return {group["arm"][0]: group for group in groups}
+
+    def arm(self, name: str) -> "Runs":
+        """Return one arm as runs of their own."""
+        rows = self.table.filter(pl.col("arm") == name)
+        return replace(self, title=name, table=rows)

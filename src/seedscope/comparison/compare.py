@@ -47,7 +47,7 @@ def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
         attributions=tuple(shares),
         spread_tests=spread_tests.compare_spreads(tables, chosen[0], level),
         advice=advice.advise(results, chosen[0], level),
-        notes=(*notes.of_study(runs, results), *remarks),
+        notes=(*runs.remarks, *notes.of_study(runs, results), *remarks),
         runs=runs,
     )
 

@@ -23,7 +23,7 @@ def compare_groups(
     Args:
         a: the first group, all of its arms taken together.
         b: the second group.
-        scores: which; empty: all that both logged, accuracy first.
+        scores: which; empty: all that both were tested on, accuracy first.
         level: coverage of the intervals.
         difference: the one that matters, in the unit of the score.
 
@@ -31,12 +31,13 @@ def compare_groups(
         ValueError: no score in common, or fewer than two finished runs in a group.
     """
     common = tuple(score for score in a.scores if score in b.scores)
+    tested = tuple(score for score in common if score.startswith("test/"))
     if not common:
         raise ValueError(
             f"{a.title} and {b.title} have no score in common: "
             f"{', '.join(a.scores) or 'none'} against {', '.join(b.scores) or 'none'}"
         )
-    shared = Runs(a.title, a.table, common)
+    shared = Runs(a.title, a.table, common if scores else tested or common)
     return [_one(a, b, s, level, difference) for s in choose(shared, scores)]
 
 

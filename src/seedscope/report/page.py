@@ -1,18 +1,14 @@
 """One self-contained HTML page of a comparison: no script, no network, no files."""
 
-import io
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
-import matplotlib
 from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 
 from seedscope.comparison.results import Comparison
 from seedscope.report import details, summary, tables
-from seedscope.report.plots import STYLE
+from seedscope.report.plots import Figure, svg
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 CAPTIONS = {
@@ -50,7 +46,7 @@ def html(comparison: Comparison, figures: Mapping[str, Figure]) -> str:
             (
                 name,
                 CAPTIONS.get(name, "Shares of the variance by source."),
-                _svg(figure),
+                Markup(svg(figure)),
             )
             for name, figure in figures.items()
         ],
@@ -58,20 +54,6 @@ def html(comparison: Comparison, figures: Mapping[str, Figure]) -> str:
         notes=summary.notes(comparison),
         level=f"{100 * comparison.level:g}",
     )
-
-
-def _svg(figure: Figure) -> Markup:
-    """Return a figure as an SVG element without the file's header."""
-    with matplotlib.rc_context(STYLE):
-        buffer = io.StringIO()
-        figure.savefig(
-            buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=160
-        )
-    text = buffer.getvalue()
-    element = text[text.index("<svg") :]
-    # HTML needs neither name spaces nor metadata, and the page holds no address.
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.S)
-    return Markup(re.sub(r' xmlns(:\w+)?="[^"]*"', "", element))
 
 
 def _stacked(cell: str) -> Markup:

@@ -5,7 +5,9 @@ with intervals, never parts of a whole. Black is an estimate, grey its interval,
 colour the runs themselves.
 """
 
+import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -201,6 +203,19 @@ def save(figures: Mapping[str, Figure], folder) -> None:
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", dpi=160)
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, dpi=160)
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as an SVG element of an HTML page.
+
+    HTML needs neither name spaces nor metadata; without them it holds no address.
+    """
+    buffer = io.StringIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=160)
+    text = buffer.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    return re.sub(r' xmlns(:\w+)?="[^"]*"', "", text[text.index("<svg") :])
 
 
 def draw(comparison: Comparison) -> dict[str, Figure]:

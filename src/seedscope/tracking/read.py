@@ -65,7 +65,9 @@ def read_any(store: Store, condition: str, group_by: Sequence[str]) -> Runs:
         )
     for key in group_by:
         if all(_lookup(run, key) is None for run in found):
-            known = sorted({f"params.{k}" for run in found for k in run.data.params})
+            kind = key.partition(".")[0]
+            held = {name for run in found for name in getattr(run.data, kind)}
+            known = sorted(f"{kind}.{name}" for name in held)
             raise ValueError(
                 f"group_by: no run has {key!r}; there are {', '.join(known) or 'none'}"
             )
@@ -78,19 +80,17 @@ def read_any(store: Store, condition: str, group_by: Sequence[str]) -> Runs:
     )
 
 
-def history(store: Store, run_ids: Sequence[str], key: str) -> pl.DataFrame:
-    """Return a metric's points of runs without traces: run_id, step, value."""
-    points = [
-        (run_id, point.step, point.value)
-        for run_id in run_ids
-        for point in store.client.get_metric_history(run_id, key)
-    ]
-    schema = {"run_id": pl.String, "step": pl.Int64, "value": pl.Float64}
-    return pl.DataFrame(points, schema, orient="row")
+def study_names(store: Store) -> list[str]:
+    """Return the names of all studies of the experiment."""
+    return sorted({run.data.tags["seedscope.study"] for run in _studies(store)})
+
+
+def _studies(store: Store) -> list[Logged]:
+    return search(store, "tags.`seedscope.role` = 'study'")
 
 
 def _find_study(store: Store, name: str) -> Logged:
-    studies = search(store, "tags.`seedscope.role` = 'study'")
+    studies = _studies(store)
     if name == "latest" and studies:
         return max(studies, key=lambda run: run.info.end_time or 2**63)
     for run in studies:
@@ -135,8 +135,6 @@ def _foreign_row(
 
 def _lookup(run: Logged, key: str) -> str | None:
     kind, _, name = key.partition(".")
-    if kind not in ("params", "tags") or not name:
-        raise ValueError(f"group_by: {key!r} must be params.<name> or tags.<name>")
     return getattr(run.data, kind).get(name)
 
 

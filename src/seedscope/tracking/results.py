@@ -16,6 +16,7 @@ from seedscope.tracking.log import AT_ONCE
 from seedscope.tracking.store import Store
 
 FOLDER = "comparison"  # of the study run's artifacts
+AGAINST = "against"  # where A against B is kept, beside it
 NOTE = "mlflow.note.content"
 LONGEST_NOTE = 8000  # characters that every store takes in a tag
 
@@ -47,6 +48,19 @@ def log_comparison(
             "output=<folder> to keep it as files"
         ) from error
     return f"{location}/{FOLDER}"
+
+
+def log_against(store: Store, study_id: str, name: str, text: str) -> str:
+    """Store what was found about two arms of a study; return where it is."""
+    path = f"{AGAINST}/{name}.md"
+    try:
+        store.client.log_text(study_id, text, path)
+        location = store.client.get_run(study_id).info.artifact_uri
+    except (MlflowException, OSError) as error:
+        raise ValueError(
+            f"{path} could not be stored in {store.uri}: {error}"
+        ) from error
+    return f"{location}/{path}"
 
 
 def _log_metrics(store: Store, study_id: str, metrics: Mapping[str, float]) -> None:
