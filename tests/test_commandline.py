@@ -2,7 +2,7 @@ import pytest
 from composing import ROOT
 from hydra import compose, initialize_config_dir
 
-from seedscope.commandline import named_study, overrides, study_name
+from seedscope.commandline import overrides, study_name
 
 WORDS = [
     (["factor=init"], ["factor=init"]),
@@ -47,8 +47,3 @@ def test_a_swept_setting_is_no_part_of_the_name():
     few, many = name(f"{rate}=0.1", swept=(rate,)), name(f"{rate}=0.2", swept=(rate,))
     assert few == many
     assert name("model=mlp", swept=("model",)) == name("model=cnn", swept=("model",))
-
-
-def test_compare_takes_the_name_of_a_study_where_train_takes_a_preset():
-    words = named_study(["study=latest", "a=study=x"])
-    assert words == ["study.name=latest", "a=study=x"]

@@ -35,11 +35,6 @@ def overrides(arguments: Sequence[str]) -> list[str]:
     return result
 
 
-def named_study(arguments: Sequence[str]) -> list[str]:
-    """Let compare.py take `study=<name>`: to Hydra, conf/study/ makes that a preset."""
-    return [re.sub(r"^study=", "study.name=", argument) for argument in arguments]
-
-
 def swept(hydra: DictConfig) -> tuple[str, ...]:
     """Return the settings that this multirun sweeps, besides the factor.
 
