@@ -231,7 +231,7 @@ def _recording() -> Iterator[list[Weight]]:
         given = kwargs.get("initializer")
         if given is None:
             given = "glorot_uniform" if "float" in variable.dtype else "zeros"
-        initializer = keras.initializers.get(given)
+        initializer = _original(layer, keras.initializers.get(given))
         recorded.append(Weight(variable, initializer, len(recorded)))
         return variable
 
@@ -240,6 +240,20 @@ def _recording() -> Iterator[list[Weight]]:
         yield recorded
     finally:
         keras.Layer.add_weight = original
+
+
+def _original(layer: keras.Layer, initializer: Any) -> Any:
+    """Return an initializer without the seed that its layer, not its user, gave it.
+
+    EinsumDense makes a copy of its initializer, seed included, to tell it the axes.
+    """
+    seed = getattr(initializer, "_init_seed", None)
+    for own in vars(layer).values():
+        unseeded = getattr(own, "_init_seed", seed) is None and seed is not None
+        if unseeded and own.seed == seed:
+            config = {**initializer.get_config(), "seed": None}
+            return type(initializer).from_config(config)
+    return initializer
 
 
 def _noise(model: keras.Model) -> Iterator[Noise]:

@@ -18,7 +18,12 @@ import tensorflow as tf
 from keras.src.backend.tensorflow.optimizer import TFOptimizer
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
-from seedscope.engine import converters_array, converters_conv, converters_random  # noqa: F401
+from seedscope.engine import (  # noqa: F401  they register themselves
+    converters_array,
+    converters_conv,
+    converters_image,
+    converters_random,
+)
 from seedscope.engine.recording import batch_values
 from seedscope.models import Built, Objective
 from seedscope.study import Run
@@ -191,10 +196,7 @@ class _OneRun:
             if losses:
                 loss = keras.ops.sum([loss, *losses])
             scaled = self.optimizer.scale_loss(loss)
-        gradients = [
-            None if gradient is None else tf.convert_to_tensor(gradient)
-            for gradient in tape.gradient(scaled, state.trainable)
-        ]
+        gradients = tape.gradient(scaled, state.trainable)
         with _hyperparameters(self.optimizer, numbers, self.schedule):
             trainable, slots = self.optimizer.stateless_apply(
                 state.slots, gradients, state.trainable
@@ -272,17 +274,28 @@ def _stateless_optimizers() -> Iterator[None]:
     because the methods below want real variables.
     """
     methods = {
-        name: method
-        for name, method in vars(TFOptimizer).items()
-        if callable(method) and name in vars(BaseOptimizer) and name != "__init__"
+        name: vars(TFOptimizer)[name]
+        for name in vars(TFOptimizer)
+        if name in vars(BaseOptimizer) and name not in ("__init__", "_clip_by_norm")
     }
     for name in methods:
         setattr(TFOptimizer, name, vars(BaseOptimizer)[name])
+    for name in ("assign", "assign_add", "assign_sub"):
+        setattr(TFOptimizer, name, _dense(name))
     try:
         yield
     finally:
         for name, method in methods.items():
             setattr(TFOptimizer, name, method)
+
+
+def _dense(name: str) -> Callable[[Any, Any, Tensor], None]:
+    """Return an update that takes the sparse gradients of embeddings too."""
+
+    def update(_: Any, variable: Any, value: Tensor) -> None:
+        getattr(variable, name)(tf.cast(tf.convert_to_tensor(value), variable.dtype))
+
+    return update
 
 
 def _unroll(model: keras.Model) -> None:
