@@ -13,8 +13,8 @@ from seedscope.data.load import Examples, load
 from seedscope.engine.group import Group
 from seedscope.engine.group_recording import GroupRecorder
 from seedscope.engine.kind import kind_of, program_of
-from seedscope.engine.kind import refusal as refusal
 from seedscope.engine.program import Program
+from seedscope.engine.refusal import refusal as refusal
 from seedscope.engine.sources import check_sources
 from seedscope.study import Engine, Run
 from seedscope.trace import Trace

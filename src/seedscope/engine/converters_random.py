@@ -28,6 +28,8 @@ def runs(node: Any) -> int:
 
 def stacked(node: Any, index: int) -> Any:
     """Return an input with the runs in front, of known shape; repeat a shared one."""
+    if not node.op.inputs[index].shape.is_fully_defined():
+        raise pfor.ConversionNotImplementedError(f"{node.op.type} of unknown shape")
     value, is_stacked, _ = node.input(index)
     shape = [runs(node), *node.op.inputs[index].shape]
     if not is_stacked:

@@ -4,6 +4,7 @@ Runs that share a data set share one copy of it and differ in row numbers; where
 data differ, the sets lie behind each other in one table.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,16 @@ CHUNK = 128  # examples of each run that are scored at once
 MEMORY = 2**28  # bytes of features that one call may train on
 
 Tensor = Any
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of some steps."""
+
+    x: Tensor  # (steps, runs, batch, ...)
+    y: Tensor  # (steps, runs, batch, ...)
+    present: Tensor  # (steps, batch): 0 where a smaller batch is filled up, else 1
+    steps: int  # that count; the others only make all calls of one shape
 
 
 @dataclass(frozen=True)
@@ -66,29 +77,33 @@ class Feed:
         self._y_train = tf.constant(np.concatenate(noisy))
 
     def batches(
-        self, epoch: int, start: int, stop: int, size: int
-    ) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """Yield x, y of shape (steps, runs, size, ...) and how many steps count.
+        self, epoch: int, bounds: Sequence[tuple[int, int]]
+    ) -> Iterator[Batches]:
+        """Yield the batches of an epoch between bounds, as many as one call takes.
 
-        Every x of an epoch's full batches has as many steps, so that one compiled
-        function takes them all.
+        Args:
+            epoch: which of the orders.
+            bounds: where each step starts and stops; a smaller last batch is filled up.
         """
-        steps = (stop - start) // size
-        row_bytes = self._x.dtype.size * int(np.prod(self._x.shape[1:]))
-        most = max(1, MEMORY // (row_bytes * size * len(self._examples)))
-        calls = -(-steps // most)
-        each = -(-steps // calls)
-        for first in range(0, steps, each):
-            count = min(each, steps - first)
-            begin = start + first * size
-            chosen = self._orders[:, epoch, begin : begin + count * size]
-            x_rows, y_rows = self._train_rows(chosen, size)
-            if count < each:
-                x_rows, y_rows = (
-                    np.concatenate([rows, rows[: each - count]])
-                    for rows in (x_rows, y_rows)
-                )
-            yield tf.gather(self._x, x_rows), tf.gather(self._y_train, y_rows), count
+        size = bounds[0][1] - bounds[0][0]
+        row_bytes = self._x.dtype.size * math.prod(self._x.shape[1:])
+        each = steps_in_call(len(bounds), row_bytes * size * len(self._examples))
+        for first in range(0, len(bounds), each):
+            starts, stops = np.array(bounds[first : first + each]).T
+            missing = each - len(starts)  # every call takes as many steps
+            starts, stops = np.pad(starts, (0, missing)), np.pad(stops, (0, missing))
+            places = starts[:, None] + np.arange(size)
+            present = places < stops[:, None]
+            chosen = self._orders[:, epoch][
+                :, np.where(present, places, starts[:, None])
+            ]
+            x_rows, y_rows = self._train_rows(chosen)
+            yield Batches(
+                tf.gather(self._x, x_rows),
+                tf.gather(self._y_train, y_rows),
+                tf.constant(present, keras.config.floatx()),
+                each - missing,
+            )
 
     def chunks(self, part: str) -> Iterator[Chunk]:
         """Yield the examples of a part, validation or test."""
@@ -104,22 +119,23 @@ class Feed:
             x, y = tf.gather(self._x, chosen), tf.gather(self._y, chosen)
             yield Chunk(x, y, tf.constant(present))
 
-    def _train_rows(
-        self, chosen: np.ndarray, size: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return row numbers of features and labels, shape (steps, runs, size)."""
-        x_rows = np.empty(chosen.shape, np.int32)
-        y_rows = np.empty(chosen.shape, np.int32)
+    def _train_rows(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return row numbers of features and labels, shape (steps, runs, batch)."""
         length = self._orders.shape[2]
-        for run, (one, offset) in enumerate(
-            zip(self._examples, self._offsets, strict=True)
-        ):
-            x_rows[run] = offset + one.parts.train[chosen[run]]
-            y_rows[run] = run * length + chosen[run]
-        shape = (len(chosen), -1, size)
-        return tuple(
-            rows.reshape(shape).transpose(1, 0, 2) for rows in (x_rows, y_rows)
-        )
+        x_rows = [
+            offset + one.parts.train[places]
+            for one, offset, places in zip(
+                self._examples, self._offsets, chosen, strict=True
+            )
+        ]
+        y_rows = [run * length + places for run, places in enumerate(chosen)]
+        return np.stack(x_rows, 1).astype(np.int32), np.stack(y_rows, 1)
+
+
+def steps_in_call(steps: int, batch_bytes: int) -> int:
+    """Return how many of an epoch's steps one call takes, within MEMORY."""
+    calls = -(-steps * batch_bytes // MEMORY)
+    return -(-steps // min(max(calls, 1), steps))
 
 
 def fed(x: np.ndarray) -> np.ndarray:

@@ -55,12 +55,18 @@ class Group:
         mask = np.ones(self.program.width, bool)
         mask[: len(active)] = active
         values = []
-        for start, stop, size in self._spans():
-            for x, y, steps in self._feed.batches(epoch, start, stop, size):
+        for bounds in self._spans():
+            for batches in self._feed.batches(epoch, bounds):
                 self.state, raw = self.program.advance(
-                    self.state, self._numbers, mask, x, y, np.int32(steps)
+                    self.state,
+                    self._numbers,
+                    mask,
+                    batches.x,
+                    batches.y,
+                    batches.present,
+                    np.int32(batches.steps),
                 )
-                values.append(raw.numpy()[:steps, : len(active)])
+                values.append(raw.numpy()[: batches.steps, : len(active)])
         return np.concatenate(values)
 
     def score(self, part: str) -> tuple[list[np.ndarray], np.ndarray]:
@@ -84,12 +90,13 @@ class Group:
         whole = np.concatenate(outputs, axis=1)
         return [whole[run, :size] for run, size in enumerate(sizes)], values
 
-    def _spans(self) -> list[tuple[int, int, int]]:
-        """Return (start, stop, batch size) of the full batches and of the rest."""
+    def _spans(self) -> list[list[tuple[int, int]]]:
+        """Return the steps, those with a smaller batch apart where it must be."""
+        if self.program.padded:
+            return [self.bounds]
         sizes = [stop - start for start, stop in self.bounds]
         full = sizes.count(sizes[0])
-        spans = [(0, self.bounds[full - 1][1], sizes[0])]
-        return spans if full == len(sizes) else [*spans, (*self.bounds[-1], sizes[-1])]
+        return [span for span in (self.bounds[:full], self.bounds[full:]) if span]
 
     def _perturb(self, number: int, state: State) -> str | None:
         """Flip one bit of a run's weights, found as the sequential engine finds it."""

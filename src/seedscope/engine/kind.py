@@ -10,10 +10,11 @@ from collections import OrderedDict
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from seedscope.data.load import Examples
 from seedscope.draws import batch_bounds
-from seedscope.engine.feed import fed
+from seedscope.engine.feed import fed, steps_in_call
 from seedscope.engine.initial import drawer
 from seedscope.engine.program import Program, compile_program, numbers_of
 from seedscope.models import Built, build, build_optimizer, objective
@@ -58,11 +59,6 @@ def program_of(
 _programs: OrderedDict[tuple[str, int | None], Program] = OrderedDict()
 
 
-def refusal(run: Run) -> str | None:
-    """Return why a run cannot be trained in a group, or None if it can."""
-    return None
-
-
 def _make_program(run: Run, examples: Examples, group_size: int | None) -> Program:
     settings, loop = run.settings, run.settings.loop
     if loop.patience and not len(examples.parts.validation):
@@ -89,5 +85,24 @@ def _make_program(run: Run, examples: Examples, group_size: int | None) -> Progr
         build_optimizer(settings.optimizer, loop.schedule, steps * loop.epochs),
         group_size or WIDTH,
         drawer(built, build_for),
+        tuple(numbers_of(run)),
         loop.schedule,
+    )
+
+
+def batch_specs(
+    run: Run, examples: Examples, program: Program
+) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+    """Return the shapes and types of the batches that `Feed` hands to a program."""
+    loop = run.settings.loop
+    count = len(examples.parts.train)
+    bounds = batch_bounds(count, loop.batch_size, loop.drop_remainder)
+    size = bounds[0][1]
+    full = sum(stop - start == size for start, stop in bounds)
+    x, y = fed(examples.x[:1]), program.objective.targets(examples.y[:1])
+    batch_bytes = x.nbytes * size * program.width
+    steps = steps_in_call(len(bounds) if program.padded else full, batch_bytes)
+    return tuple(
+        tf.TensorSpec([steps, program.width, size, *array.shape[1:]], array.dtype)
+        for array in (x, y)
     )

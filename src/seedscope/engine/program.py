@@ -29,6 +29,14 @@ from seedscope.models import Built, Objective
 from seedscope.study import Run
 
 Tensor = Any
+MOVING = (  # preprocessing layers that treat each image by itself
+    keras.layers.RandomBrightness,
+    keras.layers.RandomContrast,
+    keras.layers.RandomFlip,
+    keras.layers.RandomRotation,
+    keras.layers.RandomTranslation,
+    keras.layers.RandomZoom,
+)
 NUMBERS = ("learning_rate", "weight_decay")  # one value for each run of a group
 
 
@@ -47,8 +55,10 @@ class Program:
     built: Built
     objective: Objective
     width: int  # runs in a group
-    advance: Any  # (state, numbers, active, x, y, steps) -> (state, values)
+    padded: bool  # the last batch of an epoch is filled up, and the filling left out
+    advance: Any  # (state, numbers, active, x, y, present, steps) -> (state, values)
     answer: Any  # (state, x, y, present) -> (outputs, sums)
+    _numbers: tuple[str, ...]
     _optimizer: keras.optimizers.Optimizer
     _draw: Any  # seeds -> {id of variable: initial values of all runs}
 
@@ -68,6 +78,33 @@ class Program:
             for variables in (model.trainable_variables, model.non_trainable_variables)
         )
         return numbers, State(trainable, other, self._slots(numbers))
+
+    def lower(self, x: tf.TensorSpec, y: tf.TensorSpec) -> None:
+        """Trace the training step for batches, shape (steps, runs, batch, ...).
+
+        Raises:
+            ValueError: TensorFlow cannot map an operation over runs.
+            tf.errors.OpError: XLA cannot compile one.
+        """
+        model, floatx = self.built.model, keras.config.floatx()
+        variables = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            self._optimizer.variables,
+        )
+
+        def zeros(shape: Sequence[int], dtype: Any) -> Tensor:
+            return tf.zeros([self.width, *shape], dtype)
+
+        self.advance.experimental_get_compiler_ir(
+            State(*([zeros(v.shape, v.dtype) for v in group] for group in variables)),
+            {name: zeros([], floatx) for name in self._numbers},
+            zeros([], tf.bool),
+            tf.zeros(x.shape, x.dtype),
+            tf.zeros(y.shape, y.dtype),
+            tf.zeros([x.shape[0], x.shape[2]], floatx),
+            tf.constant(0),
+        )(stage="hlo")
 
     def weights(self, state: State) -> list[np.ndarray]:
         """Return the values of `model.weights`, each of shape (runs, ...)."""
@@ -113,6 +150,7 @@ def compile_program(
     optimizer: keras.optimizers.Optimizer,
     width: int,
     draw: Callable[[Sequence[Run]], dict[int, np.ndarray]],
+    numbers: Sequence[str],
     schedule: str,
 ) -> Program:
     """Return the compiled functions for groups of `width` runs.
@@ -123,12 +161,14 @@ def compile_program(
         optimizer: new, not built.
         width: runs in a group.
         draw: returns the initial values of all runs, by id of the variable.
+        numbers: which hyperparameters differ between the runs of a group.
         schedule: of the learning rate.
     """
     _unroll(built.model)
     with _stateless_optimizers():
         optimizer.build(built.model.trainable_variables)
-    run = _OneRun(built.model, objective, optimizer, schedule)
+    padded = _row_wise(built.model)
+    run = _OneRun(built.model, objective, optimizer, schedule, padded)
 
     def advance(
         state: State,
@@ -136,6 +176,7 @@ def compile_program(
         active: Tensor,
         x: Tensor,
         y: Tensor,
+        present: Tensor,
         steps: Tensor,
     ) -> tuple[State, Tensor]:
         """Take steps with batches x, y of shape (steps, runs, batch, ...)."""
@@ -143,7 +184,9 @@ def compile_program(
         def body(step: Tensor, now: State, values: Any) -> tuple:
             with _stateless_optimizers():
                 after, value = tf.vectorized_map(
-                    run.step, (now, numbers, x[step], y[step]), False
+                    lambda given: run.step(given, present[step]),
+                    (now, numbers, x[step], y[step]),
+                    False,
                 )
             return step + 1, after, values.write(step, value)
 
@@ -169,8 +212,10 @@ def compile_program(
         built=built,
         objective=objective,
         width=width,
+        padded=padded,
         advance=tf.function(advance, **options),
         answer=tf.function(answer, **options),
+        _numbers=tuple(numbers),
         _optimizer=optimizer,
         _draw=draw,
     )
@@ -184,15 +229,15 @@ class _OneRun:
     objective: Objective
     optimizer: keras.optimizers.Optimizer
     schedule: str
+    padded: bool
 
-    def step(self, given: tuple) -> tuple[State, Tensor]:
-        """Take one training step."""
+    def step(self, given: tuple, present: Tensor) -> tuple[State, Tensor]:
+        """Take one training step; `present` is 0 for examples that fill up a batch."""
         state, numbers, x, y = given
-        goal = self.objective
         with tf.GradientTape() as tape:
             tape.watch(state.trainable)
             outputs, other, losses = self._call(state.trainable, state.other, x, True)
-            loss = goal.loss(y, outputs)
+            loss = self._loss(y, outputs, present)
             if losses:
                 loss = keras.ops.sum([loss, *losses])
             scaled = self.optimizer.scale_loss(loss)
@@ -201,7 +246,27 @@ class _OneRun:
             trainable, slots = self.optimizer.stateless_apply(
                 state.slots, gradients, state.trainable
             )
-        return State(trainable, other, slots), batch_values(goal, loss, y, outputs)
+        values = self._values(loss, y, outputs, present)
+        return State(trainable, other, slots), values
+
+    def _loss(self, y: Tensor, outputs: Tensor, present: Tensor) -> Tensor:
+        if not self.padded:
+            return self.objective.loss(y, outputs)
+        mean = self.objective.loss(y, outputs, sample_weight=present)
+        whole = tf.cast(tf.size(present), present.dtype) / tf.reduce_sum(present)
+        return mean * tf.cast(whole, mean.dtype)
+
+    def _values(
+        self, loss: Tensor, y: Tensor, outputs: Tensor, present: Tensor
+    ) -> Tensor:
+        if not self.padded:
+            return batch_values(self.objective, loss, y, outputs)
+        count = tf.reduce_sum(present)
+        values = [
+            tf.reduce_sum(_each(metric(y, outputs), present) * present) / count
+            for metric in self.objective.metrics.values()
+        ]
+        return tf.stack([tf.cast(value, tf.float32) for value in (loss, *values)])
 
     def answer(self, given: tuple) -> tuple[Tensor, Tensor]:
         """Return outputs at rest, and the sums of loss and metrics where present.
@@ -296,6 +361,22 @@ def _dense(name: str) -> Callable[[Any, Any, Tensor], None]:
         getattr(variable, name)(tf.cast(tf.convert_to_tensor(value), variable.dtype))
 
     return update
+
+
+def _row_wise(model: keras.Model) -> bool:
+    """Tell whether every example goes through the model by itself.
+
+    Then a batch can be filled up without a change to the others, and the smaller last
+    batch of an epoch needs no compiled function of its own. The noise of the first
+    examples is the same, however many follow.
+    """
+    coupled = (keras.layers.BatchNormalization, keras.layers.Lambda)
+    for layer in model._flatten_layers():
+        module = type(layer).__module__
+        known = module.startswith("keras.") and not isinstance(layer, coupled)
+        if not known or (".preprocessing." in module and not isinstance(layer, MOVING)):
+            return False
+    return True
 
 
 def _unroll(model: keras.Model) -> None:

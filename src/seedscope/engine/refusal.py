@@ -1,0 +1,117 @@
+"""Say what the batched engine cannot train, and why: never silently different numbers.
+
+Most reasons are rules about settings and layers. The last word has the compiler: the
+training step is traced and lowered once, and what it stumbles over is named.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import keras
+import tensorflow as tf
+
+from seedscope.data.load import load
+from seedscope.engine.kind import batch_specs, kind_of, program_of
+from seedscope.models import Built
+from seedscope.study import Run
+
+LONGEST_SEQUENCE = 64  # time steps of a recurrent layer; each is compiled
+RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
+
+
+def refusal(run: Run, group_size: int | None = None) -> str | None:
+    """Return why a run cannot be trained in a group, or None if it can.
+
+    Args:
+        run: as planned.
+        group_size: `engine.group_size`.
+
+    Raises:
+        ValueError: the run cannot be trained at all.
+    """
+    key = json.dumps([asdict(run.settings), group_size], sort_keys=True)
+    if key not in _answers:
+        _answers[key] = _refusal(run, group_size)
+    return _answers[key]
+
+
+_answers: dict[str, str | None] = {}
+
+
+def _refusal(run: Run, group_size: int | None) -> str | None:
+    reason = _setting(run)
+    if reason:
+        return reason
+    examples = load(run)
+    program = program_of(kind_of(run, examples), run, examples, group_size)
+    reason = _layer(program.built)
+    if reason:
+        return reason
+    try:
+        with _quiet():
+            program.lower(*batch_specs(run, examples, program))
+    except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
+        return _told(str(error))
+    return None
+
+
+def _setting(run: Run) -> str | None:
+    runtime, optimizer = run.settings.runtime, run.settings.optimizer
+    wanted = {
+        "precision": ("float32", "float64"),
+        "compilation": ("graph",),
+        "distribution": ("none",),
+        "input_pipeline": ("arrays",),
+    }
+    for name, choices in wanted.items():
+        if (value := getattr(runtime, name)) not in choices:
+            return f"runtime.{name}={value} is what Keras' own loop does with it"
+    for name in ("use_ema", "gradient_accumulation_steps"):
+        if optimizer.get(name):
+            return f"optimizer.{name} is kept by Keras' own loop"
+    return None
+
+
+def _layer(built: Built) -> str | None:
+    for layer in built.model._flatten_layers():
+        name = f"layer {layer.name} ({type(layer).__name__})"
+        if getattr(layer, "activity_regularizer", None) is not None:
+            return f"{name} has an activity regularizer, a loss of the whole batch"
+        if isinstance(layer, keras.layers.RNN):
+            if not isinstance(layer, RECURRENT):
+                return f"{name} is a recurrent layer of its own kind"
+            if layer.dropout or layer.recurrent_dropout:
+                return f"{name} draws noise inside its loop over time"
+            steps = layer.input.shape[1]
+            if steps is None or steps > LONGEST_SEQUENCE:
+                return f"{name} takes {steps} time steps, more than {LONGEST_SEQUENCE}"
+    return None
+
+
+def _told(message: str) -> str:
+    """Return the operation, and the layer where TensorFlow says so, in one line."""
+    unknown = re.search(r"No pfor vectorization defined for (\w+)", message)
+    place = re.search(r"loop_body/([\w/.]+)", message)
+    layer = f" (in {place[1]})" if place else ""
+    if unknown:
+        return f"TensorFlow cannot map {unknown[1]}{layer} over runs"
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("File ", "in user code"))]
+    said = lines[-1] if "in user code" in message else lines[0]
+    return f"its training step cannot be compiled for many runs: {said[:200]}{layer}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence TensorFlow's log of a failed conversion: the reason is the answer."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
