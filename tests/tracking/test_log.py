@@ -1,7 +1,9 @@
 """What finished stays, whatever happens: real stores, traces made by hand."""
 
 import os
+import platform
 import stat
+import subprocess
 from dataclasses import replace
 
 import mlflow
@@ -15,7 +17,7 @@ from seedscope.study import Tracking
 from seedscope.trace import Predictions, Trace
 from seedscope.tracking import log as log_module
 from seedscope.tracking import store as store_module
-from seedscope.tracking.log import open_study
+from seedscope.tracking.log import StudyLog, open_study
 from seedscope.tracking.read import read_study
 from seedscope.tracking.store import connect, search
 
@@ -142,6 +144,24 @@ def test_a_killed_process_leaves_no_finished_run_and_no_duplicate(store, monkeyp
     assert len(train_all(store, made, runs)) == 3
     assert [run.info.status for run in logged(store)] == ["FINISHED"] * 3
     assert read_study(store, "latest").table.height == 3
+
+
+def test_two_processes_cannot_train_one_study_at_a_time(store):
+    made, runs = study()
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        with open_study(store, made, runs) as log:
+            writer = f"{platform.node()} {other.pid}"
+            store.client.set_tag(log.study_id, "seedscope.writer", writer)
+            message = f"is being trained by process {other.pid}"
+            with pytest.raises(ValueError, match=message):
+                StudyLog(store, made, runs)
+    finally:
+        other.kill()
+        other.wait()
+    with open_study(store, made, runs) as log:  # it is gone
+        store.client.update_run(log.study_id, status="RUNNING")
+        assert StudyLog(store, made, runs).missing == runs
 
 
 def test_diverged_runs_are_kept_and_marked(store):

@@ -7,6 +7,7 @@ of it is there. Runs that an earlier, killed process left unfinished are deleted
 
 import json
 import os
+import platform
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import psutil
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -23,6 +25,7 @@ from mlflow.entities import (
     Param,
     RunStatus,
 )
+from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
@@ -155,18 +158,33 @@ def _open(store: Store, study: Study) -> str:
     asked = os.environ.pop("MLFLOW_RUN_ID", None)  # we run inside `mlflow run`
     if found:
         study_id = found[0].info.run_id
+        _check_free(found[0], study.name)
         if asked and asked != study_id:
             note = f"This command continued the study **{study.name}** ({study_id})."
             client.set_tag(asked, "mlflow.note.content", note)
     else:
         study_id = _adopt(store, asked) or _new(store, study.name)
-        tags = {"seedscope.role": "study", "seedscope.study": study.name}
-        for key, value in tags.items():
-            client.set_tag(study_id, key, value)
-    for key, value in _cut(hardware.code(PROJECT)).items():
+    tags = {
+        "seedscope.role": "study",
+        "seedscope.study": study.name,
+        "seedscope.writer": f"{platform.node()} {os.getpid()}",
+        **_cut(hardware.code(PROJECT)),
+    }
+    for key, value in tags.items():
         client.set_tag(study_id, key, value)
     client.update_run(study_id, status=RunStatus.to_string(RunStatus.RUNNING))
     return study_id
+
+
+def _check_free(study: Logged, name: str) -> None:
+    """Refuse a study that another process is training: both would train the same."""
+    host, _, process = study.data.tags.get("seedscope.writer", "").partition(" ")
+    here = host == platform.node() and process != str(os.getpid())
+    if study.info.status == "RUNNING" and here and psutil.pid_exists(int(process)):
+        raise ValueError(
+            f"study {name} is being trained by process {process}; wait for it, stop "
+            "it, or give this study another name with name=..."
+        )
 
 
 def _adopt(store: Store, run_id: str | None) -> str | None:
