@@ -87,7 +87,7 @@ def _numbers(rows: pl.DataFrame, taken: Sequence[str]) -> tuple[str, ...]:
 
 def _arms(rows: pl.DataFrame, groups: Sequence[str]) -> list[str]:
     if not groups:
-        return ["all runs"] * len(rows)
+        return ["every run"] * len(rows)
     return [
         " ".join(
             f"{name}:{'missing' if value is None else value}"

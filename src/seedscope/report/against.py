@@ -12,6 +12,7 @@ from rich.table import Table
 from seedscope.comparison.results import TwoGroups
 from seedscope.report.rounding import (
     NONE,
+    Unit,
     percent,
     probability,
     rounded,
@@ -32,7 +33,7 @@ VERDICTS = {
 
 def sentences(found: TwoGroups) -> list[str]:
     """Return what is found about two groups in one score, in two to four sentences."""
-    result, unit = found.result, unit_of(found.score)
+    result, unit = found.result, _unit(found)
     best = result.paired.difference if result.paired else result.welch
     how = "of runs with the same seeds" if result.paired else "of the means"
     said = [
@@ -68,7 +69,7 @@ def sentences(found: TwoGroups) -> list[str]:
 def rows(found: TwoGroups) -> list[tuple[str, str]]:
     """Return (what, value) of everything that is said about two groups."""
     result, sign = found.result, -1 if found.lower_is_better else 1
-    unit = unit_of(found.score)
+    unit = _unit(found)
     means = [
         f"{rounded(sign * unit.scale * mean, None)} {unit.of_score}"
         for mean in result.means
@@ -171,20 +172,24 @@ def frame(groups: Sequence[TwoGroups]) -> pl.DataFrame:
 _NO = (math.nan, math.nan)
 
 
+def _unit(found: TwoGroups) -> Unit:
+    return unit_of(found.score, max(abs(mean) for mean in found.result.means))
+
+
 def _of(interval: Interval) -> tuple[float, float]:
     return interval.low, interval.high
 
 
 def _ends(found: TwoGroups, interval: Interval) -> tuple[float, float]:
     """Return the ends as logged, scaled: where lower is better they were negated."""
-    scale = unit_of(found.score).scale
+    scale = _unit(found).scale
     if found.lower_is_better:
         return -scale * interval.high, -scale * interval.low
     return scale * interval.low, scale * interval.high
 
 
 def _difference(found: TwoGroups, difference: MeanDifference) -> str:
-    unit, sign = unit_of(found.score), -1 if found.lower_is_better else 1
+    unit, sign = _unit(found), -1 if found.lower_is_better else 1
     mark = "≈" if difference.interval.approximate else ""
     ends = _ends(found, difference.interval)
     value = sign * unit.scale * difference.value

@@ -15,6 +15,7 @@ from seedscope.report.rounding import (
     unit_of,
     with_interval,
 )
+from seedscope.report.tables import unit_in
 from seedscope.stats.pairs import PairMean
 
 
@@ -63,7 +64,7 @@ def _components(comparison: Comparison) -> Iterator[Sheet]:
     for found in comparison.attributions:
         if found.components is None:
             continue
-        unit = unit_of(found.score)
+        unit = unit_in(comparison, found.score)
         scale = unit.scale**2
         rows = [
             (c.name, with_interval(scale * c.variance, scale * c.low, scale * c.high))
@@ -218,7 +219,7 @@ def _planning(comparison: Comparison) -> Iterator[Sheet]:
     advice = comparison.advice
     if advice is None:
         return
-    unit, said = unit_of(advice.score), advice.said
+    unit, said = unit_in(comparison, advice.score), advice.said
     s = advice.spread
 
     def scaled(value: float) -> str:
@@ -272,7 +273,7 @@ _NO_ENDS = (float("nan"), float("nan"))
 
 def _numbers(comparison: Comparison, score: str) -> Sheet:
     rows = []
-    unit = unit_of(score)
+    unit = unit_in(comparison, score)
     for arm in comparison.arms:
         s = arm.spreads.get(score)
         if s is None:

@@ -16,8 +16,11 @@ def write(comparison: Comparison, folder: Path) -> None:
     runs = comparison.runs.table
     runs.write_csv(data / "runs.csv")
     runs.write_parquet(data / "runs.parquet")
-    drawn = plots.draw(comparison)
     pictures = folder / "figures"
     pictures.mkdir(exist_ok=True)
-    plots.save(drawn, pictures)
-    (folder / "page.html").write_text(page.html(comparison, drawn), encoding="utf-8")
+    vectors = {}
+    for name, figure in plots.draw(comparison).items():
+        png, vectors[name] = plots.render(figure)
+        (pictures / f"{name}.png").write_bytes(png)
+        (pictures / f"{name}.svg").write_text(vectors[name], encoding="utf-8")
+    (folder / "page.html").write_text(page.html(comparison, vectors), encoding="utf-8")

@@ -7,7 +7,7 @@ two decimals; the spread of an accuracy is there in percentage points too (`sd_p
 import re
 
 from seedscope.comparison.results import Comparison
-from seedscope.report.tables import statistics
+from seedscope.report.tables import statistics, unit_in
 
 
 def of_comparison(comparison: Comparison) -> dict[str, float]:
@@ -16,7 +16,7 @@ def of_comparison(comparison: Comparison) -> dict[str, float]:
     for arm in comparison.arms:
         for score in comparison.scores:
             path = f"{_part(arm.name)}/{_part(score)}"
-            values = statistics(arm, score)
+            values = statistics(arm, score, unit_in(comparison, score))
             found |= {f"{path}/{name}": value for name, value in values.items()}
         if arm.repeats:
             found[f"{_part(arm.name)}/bit_identical"] = float(arm.repeats.identical)

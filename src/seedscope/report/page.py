@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from seedscope.comparison.results import Comparison
 from seedscope.report import details, summary, tables
-from seedscope.report.plots import Figure, svg
+from seedscope.report.plots import inline
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 CAPTIONS = {
@@ -23,8 +23,8 @@ CAPTIONS = {
 }
 
 
-def html(comparison: Comparison, figures: Mapping[str, Figure]) -> str:
-    """Return the whole page."""
+def html(comparison: Comparison, figures: Mapping[str, str]) -> str:
+    """Return the whole page; `figures` are SVG files by name."""
     environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
@@ -46,9 +46,9 @@ def html(comparison: Comparison, figures: Mapping[str, Figure]) -> str:
             (
                 name,
                 CAPTIONS.get(name, "Shares of the variance by source."),
-                Markup(svg(figure)),
+                Markup(inline(svg)),
             )
-            for name, figure in figures.items()
+            for name, svg in figures.items()
         ],
         sheets=details.sheets(comparison),
         notes=summary.notes(comparison),

@@ -23,6 +23,7 @@ from seedscope.comparison.results import (
     Curve,
 )
 from seedscope.report.rounding import Unit, unit_of
+from seedscope.report.tables import unit_in
 
 RUNS, BETWEEN, GREY, INK = "#3b7dd8", "#d9622b", "0.72", "0.12"
 STYLE = {
@@ -47,7 +48,7 @@ def plot_spreads(comparison: Comparison, score: str) -> Figure | None:
 
     A tick marks the sd that the finite test set alone would cause.
     """
-    unit = unit_of(score)
+    unit = unit_in(comparison, score)
     arms = [a for a in comparison.arms if score in a.spreads]
     arms = [a for a in arms if a.spreads[score].replicates > 1]
     if not arms:
@@ -103,7 +104,7 @@ def plot_shares(comparison: Comparison, score: str) -> Figure | None:
 
 def plot_scores(comparison: Comparison, score: str) -> Figure | None:
     """Draw the score of every run, a strip per arm, with mean and interval."""
-    unit = unit_of(score)
+    unit = unit_in(comparison, score)
     arms = [a for a in comparison.arms if score in a.spreads]
     if not arms:
         return None
@@ -197,25 +198,24 @@ def plot_attribution(found: ArmAttribution) -> Figure:
     return figure
 
 
-def save(figures: Mapping[str, Figure], folder) -> None:
-    """Write each figure as PNG and SVG."""
+def render(figure: Figure) -> tuple[bytes, str]:
+    """Return a figure as PNG and as SVG, laid out once."""
+    png, svg = io.BytesIO(), io.StringIO()
     with matplotlib.rc_context(STYLE):
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=160)
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, dpi=160)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        figure.savefig(png, format="png", dpi=140)
+        figure.savefig(svg, format="svg", metadata={"Date": None}, dpi=140)
+    return png.getvalue(), svg.getvalue()
 
 
-def svg(figure: Figure) -> str:
-    """Return a figure as an SVG element of an HTML page.
+def inline(svg: str) -> str:
+    """Return an SVG file as an element of an HTML page.
 
     HTML needs neither name spaces nor metadata; without them it holds no address.
     """
-    buffer = io.StringIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=160)
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    return re.sub(r' xmlns(:\w+)?="[^"]*"', "", text[text.index("<svg") :])
+    element = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    return re.sub(r' xmlns(:\w+)?="[^"]*"', "", element[element.index("<svg") :])
 
 
 def draw(comparison: Comparison) -> dict[str, Figure]:

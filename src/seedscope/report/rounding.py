@@ -21,10 +21,17 @@ class Unit:
     of_spread: str  # "pp": percentage points
 
 
-def unit_of(score: str) -> Unit:
-    """Return the unit of a score: accuracies are shown in percent."""
+def unit_of(score: str, largest: float = 1.0) -> Unit:
+    """Return the unit of a score: accuracies that are fractions are shown in percent.
+
+    Args:
+        score: its name.
+        largest: the largest value that a run reached; above 1 it is no fraction.
+    """
     name = score.rpartition("/")[2].lower()
-    if "accuracy" in name or name in ("acc", "val_acc", "test_acc", "top_k"):
+    if largest <= 1 and (
+        "accuracy" in name or name in ("acc", "val_acc", "test_acc", "top_k")
+    ):
         return Unit(100.0, "%", "pp")
     if name in ("seconds", "wall_seconds"):
         return Unit(1.0, "s", "s")

@@ -8,7 +8,6 @@ from seedscope.report.rounding import (
     percent,
     probability,
     ratio,
-    unit_of,
     with_interval,
 )
 
@@ -50,7 +49,10 @@ def _overall(comparison: Comparison) -> Iterator[str]:
     arm = _reference(comparison)
     if arm is None:
         return
-    unit, spread = unit_of(comparison.score), arm.spreads[comparison.score]
+    unit, spread = (
+        tables.unit_in(comparison, comparison.score),
+        arm.spreads[comparison.score],
+    )
     mean = [unit.scale * v for v in (spread.mean, spread.mean_low, spread.mean_high)]
     sd = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
     apart = [WITHIN * v for v in sd]
@@ -169,7 +171,11 @@ def _advice(comparison: Comparison) -> Iterator[str]:
     advice = comparison.advice
     if advice is None:
         return
-    unit, said, spread = unit_of(advice.score), advice.said, advice.spread
+    unit, said, spread = (
+        tables.unit_in(comparison, advice.score),
+        advice.said,
+        advice.spread,
+    )
     known = [spread.sd, spread.sd_low, spread.sd_high]
     least = [unit.scale * said.detectable * sd / spread.sd for sd in known]
     yield (

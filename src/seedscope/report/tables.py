@@ -15,6 +15,7 @@ from rich.table import Table
 from seedscope.comparison.results import ArmResult, Comparison
 from seedscope.report.rounding import (
     NONE,
+    Unit,
     percent,
     places,
     ratio,
@@ -58,6 +59,12 @@ HEADS = {
 }
 
 
+def unit_in(comparison: Comparison, score: str) -> Unit:
+    """Return the unit in which a comparison shows a score."""
+    spreads = [arm.spreads[score] for arm in comparison.arms if score in arm.spreads]
+    return unit_of(score, max((s.maximum for s in spreads), default=1.0))
+
+
 def shown_scores(comparison: Comparison) -> tuple[str, ...]:
     """Return the scores that get a table: what was tested, not how long it took."""
     tested = [s for s in comparison.scores if s.startswith("test/")]
@@ -66,7 +73,8 @@ def shown_scores(comparison: Comparison) -> tuple[str, ...]:
 
 def rows(comparison: Comparison, score: str) -> list[Row]:
     """Return the table of one score, arms in the order of the study."""
-    return [_row(arm, score) for arm in comparison.arms]
+    unit = unit_in(comparison, score)
+    return [_row(arm, score, unit) for arm in comparison.arms]
 
 
 def columns(table: Sequence[Row]) -> list[str]:
@@ -108,14 +116,14 @@ def frame(comparison: Comparison) -> pl.DataFrame:
     """Return every statistic unrounded: one row per arm and score."""
     table = [
         {"arm": arm.name, "vary": " ".join(arm.vary), "score": score}
-        | statistics(arm, score)
+        | statistics(arm, score, unit_in(comparison, score))
         for arm in comparison.arms
         for score in comparison.scores
     ]
     return pl.DataFrame(table, infer_schema_length=None)
 
 
-def statistics(arm: ArmResult, score: str) -> dict[str, float]:
+def statistics(arm: ArmResult, score: str, unit: Unit) -> dict[str, float]:
     """Return {statistic: value} of one arm and score; these names are an interface."""
     found = {
         "runs": arm.runs,
@@ -125,7 +133,7 @@ def statistics(arm: ArmResult, score: str) -> dict[str, float]:
     spread = arm.spreads.get(score)
     if spread is not None:
         found |= _of_spread(spread)
-        if unit_of(score).of_spread == "pp":
+        if unit.of_spread == "pp":
             names = ("sd", "sd_low", "sd_high", "range", "iqr", "mad")
             found |= {f"{name}_pp": 100 * found[name] for name in names}
     if (share := arm.shares.get(score)) is not None:
@@ -187,14 +195,13 @@ def _of_test_set(arm: ArmResult) -> dict[str, float]:
     return found
 
 
-def _row(arm: ArmResult, score: str) -> Row:
-    unit = unit_of(score)
+def _row(arm: ArmResult, score: str, unit: Unit) -> Row:
     spread, share = arm.spreads.get(score), arm.shares.get(score)
     mean = sd = span = NONE
     if spread is not None:
         ends = [unit.scale * v for v in (spread.mean_low, spread.mean_high)]
         mean = with_interval(unit.scale * spread.mean, *ends, unit.of_score)
-        sd = _sd(spread, score)
+        sd = _sd(spread, unit)
         decimals = places(*ends)
         if spread.replicates > 1:
             extremes = (spread.minimum, spread.maximum)
@@ -212,8 +219,7 @@ def _row(arm: ArmResult, score: str) -> Row:
     )
 
 
-def _sd(spread: Spread, score: str) -> str:
-    unit = unit_of(score)
+def _sd(spread: Spread, unit: Unit) -> str:
     if spread.replicates < 2:
         return NONE
     values = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]

@@ -125,7 +125,7 @@ def _foreign_row(
     values = [f"{key.split('.', 1)[-1]}:{_lookup(run, key)}" for key in group_by]
     return {
         "run_id": run.info.run_id,
-        "arm": " ".join(values) or "all runs",
+        "arm": " ".join(values) or "every run",
         "replicate": number,
         "block": 0,
         "diverged": False,
