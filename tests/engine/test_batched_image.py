@@ -10,7 +10,7 @@ from seedscope.engine.converters_image import project
 def test_images_move_as_tensorflows_own_operation_moves_them(mode, interpolation):
     rng = np.random.default_rng(0)
     images = rng.random((40, 6, 5, 2), dtype=np.float32)
-    transforms = rng.normal(0, 0.3, (40, 8)) + [1, 0, 0, 0, 1, 0, 0, 0]
+    transforms = np.eye(3).ravel()[:8] + rng.normal(0, 0.3, (40, 8))
     transforms[:, [2, 5]] *= 5  # shifts
     transforms[:, [6, 7]] *= [[0.1]] * 20 + [[0]] * 20  # perspective
     given = (images, transforms.astype(np.float32), (6, 5), 0.5)

@@ -6,6 +6,7 @@ training step is traced and lowered once, and what it stumbles over is named.
 
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from seedscope.engine.kind import batch_specs, kind_of, program_of
 from seedscope.models import Built
 from seedscope.study import Run
 
+LOOPS = ("fit", "train_on_batch", "custom")  # which train to the same bits
+CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 LONGEST_SEQUENCE = 64  # time steps of a recurrent layer; each is compiled
 RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
 
@@ -66,10 +69,15 @@ def _setting(run: Run) -> str | None:
         "compilation": ("graph",),
         "distribution": ("none",),
         "input_pipeline": ("arrays",),
+        "seeding": ("sources",),
     }
+    if run.settings.loop.name == "solve":
+        return "loop=solve takes no training steps"
     for name, choices in wanted.items():
         if (value := getattr(runtime, name)) not in choices:
             return f"runtime.{name}={value} is what Keras' own loop does with it"
+    if run.settings.loop.name not in LOOPS:
+        return f"loop.name={run.settings.loop.name} is no loop over batches"
     for name in ("use_ema", "gradient_accumulation_steps"):
         if optimizer.get(name):
             return f"optimizer.{name} is kept by Keras' own loop"
@@ -86,9 +94,11 @@ def _layer(built: Built) -> str | None:
                 return f"{name} is a recurrent layer of its own kind"
             if layer.dropout or layer.recurrent_dropout:
                 return f"{name} draws noise inside its loop over time"
-            steps = layer.input.shape[1]
-            if steps is None or steps > LONGEST_SEQUENCE:
-                return f"{name} takes {steps} time steps, more than {LONGEST_SEQUENCE}"
+            given = getattr(layer, "input", None)  # layers inside layers have none
+            if given is not None and (given.shape[1] or math.inf) > LONGEST_SEQUENCE:
+                return f"{name} takes more than {LONGEST_SEQUENCE} time steps"
+        if isinstance(layer, CONVOLUTIONS) and layer.groups > 1:
+            return f"{name} convolves in groups"
     return None
 
 
@@ -102,6 +112,7 @@ def _told(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(("File ", "in user code"))]
     said = lines[-1] if "in user code" in message else lines[0]
+    said = said.removeprefix("Failed getting HLO text: ").strip("'")
     return f"its training step cannot be compiled for many runs: {said[:200]}{layer}"
 
 
