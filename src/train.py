@@ -31,8 +31,11 @@ def main(config: DictConfig) -> None:
 
 def train(config: DictConfig) -> None:
     """Train one factor: the runs that the study does not hold yet."""
-    swept = commandline.swept(HydraConfig.get())
-    study = settings.read(config, commandline.study_name(config, swept), swept)
+    hydra_config = HydraConfig.get()
+    swept = commandline.swept(hydra_config)
+    preset = hydra_config.runtime.choices.get("study")
+    name = commandline.study_name(config, swept, preset)
+    study = settings.read(config, name, swept)
     runs = plan_runs(study)
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.

@@ -12,7 +12,16 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-NOT_SETTINGS = ("factor", "study", "replicates", "hydra", "name", "engine", "tracking")
+NOT_SETTINGS = (
+    "factor",
+    "study",
+    "replicates",
+    "hydra",
+    "name",
+    "engine",
+    "tracking",
+    "answer",
+)
 
 
 def overrides(arguments: Sequence[str]) -> list[str]:
@@ -51,10 +60,13 @@ def swept(hydra: DictConfig) -> tuple[str, ...]:
     return tuple(sorted(k for k in keys if k.split(".")[0] not in NOT_SETTINGS))
 
 
-def study_name(config: DictConfig, swept: Sequence[str]) -> str:
+def study_name(
+    config: DictConfig, swept: Sequence[str], preset: str | None = None
+) -> str:
     """Return the name of the study that a configuration belongs to.
 
-    Jobs that differ only in what is varied share it: their arms are to be compared.
+    Jobs that differ only in what is varied share it: their arms are to be compared. A
+    preset of conf/study/ gives it its name.
     """
     content: Any = OmegaConf.to_container(config, resolve=True)
     for key in NOT_SETTINGS:
@@ -68,6 +80,7 @@ def study_name(config: DictConfig, swept: Sequence[str]) -> str:
     text = json.dumps(content, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:6]
     names = [config[c].get("name", "own") for c in ("data", "model") if c not in swept]
+    names = [preset] if preset else names
     return "-".join([*names, key])
 
 

@@ -195,29 +195,41 @@ def build(
     """
     keras.utils.set_random_seed(seeds["init"])  # for initial values Keras cannot redraw
     with _recording() as recorded:
-        model = call(
-            options,
-            "model",
-            input_shape=tuple(sample.shape[1:]),
-            outputs=1 if classes in (0, 2) else classes,
-        )
-        if not isinstance(model, keras.Model):
-            raise ValueError(
-                f"model._target_={options['_target_']} must return a keras.Model, got "
-                f"{type(model).__name__}"
-            )
-        try:
-            model(sample, training=False)
-        except (ValueError, tf.errors.InvalidArgumentError) as error:
-            raise ValueError(
-                f"model={options.get('name', options['_target_'])} does not take "
-                f"examples of shape {sample.shape[1:]}: {str(error).strip()}"
-            ) from None
+        model = make_model(options, sample, classes)
     own = {id(variable) for variable in model.variables}
     weights = [w for w in recorded if id(w.variable) in own]
     built = Built(model, tuple(weights), tuple(_noise(model)))
     built.seed(seeds)
     return built
+
+
+def make_model(
+    options: Mapping[str, Any], sample: np.ndarray, classes: int
+) -> keras.Model:
+    """Return a model as its function makes it, with the draws that Keras gives it.
+
+    Raises:
+        ValueError: the function does not take its options, or returns no Keras model.
+    """
+    model = call(
+        options,
+        "model",
+        input_shape=tuple(sample.shape[1:]),
+        outputs=1 if classes in (0, 2) else classes,
+    )
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"model._target_={options['_target_']} must return a keras.Model, got "
+            f"{type(model).__name__}"
+        )
+    try:
+        model(sample, training=False)
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"model={options.get('name', options['_target_'])} does not take "
+            f"examples of shape {sample.shape[1:]}: {str(error).strip()}"
+        ) from None
+    return model
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seedscope.seeds import check_source
 from seedscope.study import (
+    Answer,
     Arm,
     Design,
     Engine,
@@ -25,7 +26,7 @@ from seedscope.study import (
 )
 
 CHOICES = {
-    "loop.name": ("fit", "train_on_batch", "custom"),
+    "loop.name": ("fit", "train_on_batch", "custom", "solve"),
     "loop.shuffle": ("epoch", "once", "none", "buffer"),
     "loop.schedule": ("constant", "cosine", "exponential", "warmup_cosine"),
     "split.method": ("holdout", "kfold", "bootstrap"),
@@ -43,6 +44,7 @@ CHOICES = {
         "interleave_deterministic",
         "interleave",
     ),
+    "runtime.seeding": ("sources", "none", "numpy_python", "tensorflow", "keras"),
 }
 POSITIVE = (
     "replicates",
@@ -79,6 +81,7 @@ class _Schema(Settings):
     design: Design
     engine: Engine
     tracking: Tracking
+    answer: Answer
 
 
 def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
@@ -114,6 +117,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         design=whole.design,
         engine=whole.engine,
         tracking=whole.tracking,
+        answer=whole.answer,
         config=OmegaConf.to_container(config, resolve=True),
     )
 
@@ -191,6 +195,43 @@ def _check_runtime(whole: _Schema) -> None:
         raise ValueError(
             f"runtime.input_pipeline={runtime.input_pipeline} needs loop=fit, got "
             f"loop.name={loop}"
+        )
+    _check_seeding(whole)
+    if loop == "solve" and (whole.loop.epochs > 1 or whole.loop.batch_size is not None):
+        raise ValueError(
+            "loop=solve takes one step on all examples: set loop.epochs=1 and "
+            "loop.batch_size=null"
+        )
+
+
+def _check_seeding(whole: _Schema) -> None:
+    """Refuse what Keras' own draws (`runtime.seeding` other than sources) rule out."""
+    runtime, loop = whole.runtime, whole.loop
+    if runtime.seeding == "sources":
+        return
+    wanted = f"runtime.seeding={runtime.seeding} trains with Keras' own draws"
+    if loop.name not in ("fit", "train_on_batch"):
+        raise ValueError(f"{wanted}: use loop=fit or loop=train_on_batch")
+    if loop.shuffle not in ("epoch", "none"):
+        raise ValueError(
+            f"{wanted}: fit shuffles or does not; set loop.shuffle=epoch or none"
+        )
+    if loop.name == "train_on_batch" and loop.shuffle != "none":
+        raise ValueError(f"{wanted}; train_on_batch takes no order: loop.shuffle=none")
+    if loop.drop_remainder and loop.name == "fit":
+        raise ValueError(f"{wanted}; fit drops no batch: loop.drop_remainder=false")
+    others = {
+        "runtime.distribution": "none",
+        "runtime.input_pipeline": "arrays",
+        "runtime.compilation": "graph",
+    }
+    for key, needed in others.items():
+        if _value(whole, key) != needed:
+            raise ValueError(f"{wanted}: set {key}={needed}")
+    if whole.factor.vary:
+        raise ValueError(
+            f"{wanted}, which no seed of ours reaches: factor.vary must be [], got "
+            f"{whole.factor.vary}; repeat runs with factor=seeding"
         )
 
 

@@ -53,6 +53,7 @@ class Runtime:
     devices: int
     reduction: str
     input_pipeline: str
+    seeding: str
     hash_seed: int | None
 
 
@@ -109,6 +110,14 @@ class Tracking:
     outputs: bool
 
 
+@dataclass
+class Answer:
+    """What a reader of the study's result should see first."""
+
+    score: str | None
+    figure: str | None
+
+
 @dataclass(frozen=True)
 class Arm:
     """All runs with the same settings that vary the same sources."""
@@ -130,6 +139,7 @@ class Study:
     design: Design
     engine: Engine
     tracking: Tracking
+    answer: Answer
     config: dict[str, Any]  # the whole configuration, resolved
 
 

@@ -210,7 +210,7 @@ def _serve(pipe: Connection, settings: Runtime) -> None:
 def _train(
     runs: list[Run], engine: Engine, note: Callable[[str], None]
 ) -> Iterator[list[Trace]]:
-    from seedscope.engine import sequential
+    from seedscope.engine import naive, sequential
 
     if engine.name != "sequential":
         from seedscope.engine import batched
@@ -226,7 +226,8 @@ def _train(
             note(f"trained one by one: {why}")
         yield from batched.train(together, engine)
     for run in one_by_one:
-        yield [sequential.train(run, engine.keep_weights)]
+        own = run.settings.runtime.seeding == "sources"
+        yield [(sequential if own else naive).train(run, engine.keep_weights)]
 
 
 @contextmanager

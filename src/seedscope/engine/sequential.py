@@ -1,7 +1,7 @@
 """Train one run after the other through real Keras loops: the engine for any model."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from seedscope.engine import runtime
 from seedscope.engine.perturbation import perturb
 from seedscope.engine.pipeline import planned_batches
 from seedscope.engine.recording import Recorder, answer, batch_values
+from seedscope.engine.solve import solve
 from seedscope.engine.sources import check_sources
 from seedscope.models import Built, Objective, build, build_optimizer, objective
 from seedscope.study import Run
@@ -40,7 +41,7 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         recorder.start(keep_weights, run.settings.loop.patience)
         _loop(task, recorder)
         seconds = time.perf_counter() - started
-    return _trace(run, task, recorder, seconds)
+    return trace_of(run, task, recorder, seconds)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ class Task:
     examples: Examples
 
 
-def prepare(run: Run, examples: Examples) -> Task:
+Builder = Callable[[Mapping[str, Any], np.ndarray, int, Mapping[str, int]], Built]
+
+
+def prepare(run: Run, examples: Examples, builder: Builder = build) -> Task:
     """Build everything a run trains with; nothing is drawn after this."""
     settings, loop = run.settings, run.settings.loop
     count = len(examples.x_train)
@@ -69,7 +73,7 @@ def prepare(run: Run, examples: Examples) -> Task:
         raise ValueError("loop.patience needs validation data: raise split.validation")
     x = examples.x_train.astype(_input_type(examples.x_train), copy=False)
     sample = x[:32]
-    built = build(settings.model, sample, examples.classes, run.seeds)
+    built = builder(settings.model, sample, examples.classes, run.seeds)
     check_sources(run, built)
     goal = objective(
         loop.loss,
@@ -108,15 +112,7 @@ def prepare(run: Run, examples: Examples) -> Task:
 def _fit(task: Task, recorder: Recorder) -> None:
     """Train by `model.fit`, fed with the planned batches."""
     model = task.built.model
-    raw = _compile(task)
-
-    class Recording(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            recorder.batch(raw.numpy(), logs)
-
-        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-            model.stop_training = recorder.epoch()
-
+    raw = compile_model(task)
     settings = task.run.settings
     batches = planned_batches(
         settings.runtime.input_pipeline,
@@ -133,13 +129,28 @@ def _fit(task: Task, recorder: Recorder) -> None:
         steps_per_epoch=len(task.bounds),
         shuffle=False,
         verbose=0,
-        callbacks=[Recording()],
+        callbacks=[recording(model, recorder, raw)],
     )
+
+
+def recording(
+    model: keras.Model, recorder: Recorder, raw: Any
+) -> keras.callbacks.Callback:
+    """Return the callback that keeps each batch's own values while `fit` runs."""
+
+    class Recording(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+            recorder.batch(raw.numpy(), logs)
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            model.stop_training = recorder.epoch()
+
+    return Recording()
 
 
 def _train_on_batch(task: Task, recorder: Recorder) -> None:
     """Train by one call of `model.train_on_batch` per step."""
-    raw = _compile(task)
+    raw = compile_model(task)
 
     def step(x: np.ndarray, y: np.ndarray) -> None:
         logs = task.built.model.train_on_batch(x, y, return_dict=True)
@@ -178,7 +189,12 @@ def _custom(task: Task, recorder: Recorder) -> None:
     _walk(task, recorder, step)
 
 
-LOOPS = {"fit": _fit, "train_on_batch": _train_on_batch, "custom": _custom}
+LOOPS = {
+    "fit": _fit,
+    "train_on_batch": _train_on_batch,
+    "custom": _custom,
+    "solve": solve,
+}
 
 
 def _loop(task: Task, recorder: Recorder) -> None:
@@ -208,7 +224,7 @@ def _walk(
             return
 
 
-def _compile(task: Task) -> Any:
+def compile_model(task: Task) -> Any:
     """Compile the model and return the variable that holds each batch's raw values.
 
     `fit` reports running averages. `compute_loss` is where every Keras training step
@@ -257,7 +273,8 @@ def _input_type(x: np.ndarray) -> Any:
     return keras.config.floatx() if x.dtype.kind == "f" else x.dtype
 
 
-def _trace(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
+def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
+    """Return what a trained run leaves."""
     examples = task.examples
     outputs, test = recorder.score(examples.x_test, examples.y_test)
     answers, labels = task.objective.answers(outputs)
