@@ -193,6 +193,7 @@ def test_inside_mlflow_run_its_run_becomes_the_study(store, monkeypatch):
     train_all(store, *study())
     (parent,) = search(store, "tags.`seedscope.role` = 'study'")
     assert parent.info.run_id == project_run.info.run_id
+    assert parent.info.run_name == parent.data.tags["seedscope.study"]
     assert "MLFLOW_RUN_ID" not in os.environ
     second = store.client.create_run(store.experiment.experiment_id)
     monkeypatch.setenv("MLFLOW_RUN_ID", second.info.run_id)

@@ -172,7 +172,8 @@ def _open(store: Store, study: Study) -> str:
     }
     for key, value in tags.items():
         client.set_tag(study_id, key, value)
-    client.update_run(study_id, status=RunStatus.to_string(RunStatus.RUNNING))
+    running = RunStatus.to_string(RunStatus.RUNNING)
+    client.update_run(study_id, status=running, name=study.name)
     return study_id
 
 
