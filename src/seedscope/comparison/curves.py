@@ -1,21 +1,13 @@
-"""Curves of the runs of an arm: per epoch, and per batch where training is looked at.
-
-Long curves are read at blocks of consecutive steps, spread evenly over the training:
-memory is bounded by runs x POINTS whatever the number of steps, the values at those
-steps are exact, and noise from batch to batch can still be measured inside each block.
-"""
-
-from pathlib import Path
+"""Curves of the runs of an arm: per epoch, and the noise from batch to batch."""
 
 import numpy as np
 import polars as pl
 
 from seedscope.comparison.results import ArmCurves, Curve, Noise, Parting
+from seedscope.comparison.traces import BLOCK, POINTS, read_metrics
 from seedscope.runs import Runs
 from seedscope.stats.curves import Bands, bands, divergence, first_reach, fluctuation
 
-POINTS = 600  # steps of a curve that are read
-BLOCK = 10  # consecutive steps that are read together
 WINDOW = 5  # steps of the line that batch noise is measured around
 WAY = 0.9  # of its rise or fall over training: the height whose reaching is timed
 
@@ -29,70 +21,36 @@ def read_curves(runs: Runs, level: float) -> dict[str, ArmCurves]:
     """
     if runs.traces is None or not (runs.traces / "epoch").is_dir():
         return {}
-    arms = {
-        name: table.filter(~pl.col("diverged"))["run_id"].to_list()
-        for name, table in runs.arms().items()
-    }
-    epochs = {
-        name: _read(runs.traces / "epoch", "epoch", ids, ("train/", "val/"))
-        for name, ids in arms.items()
-    }
+    arms = held_runs(runs)
+    epochs = read_metrics(runs.traces / "epoch", "epoch", arms, ("train/", "val/"))
+    batches = read_metrics(runs.traces / "batch", "step", arms, ("batch/loss",))
     lead = _leading([metric for found in epochs.values() for metric in found])
     if lead is None:
         return {}
     thresholds = _threshold([found[lead] for found in epochs.values() if lead in found])
     result = {}
-    for name, ids in arms.items():
+    for name in arms:
         if lead not in epochs[name]:
             continue
-        batch = _read(runs.traces / "batch", "step", ids, ("batch/loss",))
         curve = _curve(lead, epochs[name][lead], level)
         reach = None
         if curve.values.size and thresholds is not None:
             reach = first_reach(curve.values, thresholds, _falls(lead), level)
         noise = parting = None
-        if "batch/loss" in batch:
-            steps, values = _whole(*batch["batch/loss"])
+        if "batch/loss" in batches[name]:
+            steps, values = _whole(*batches[name]["batch/loss"])
             noise = _noise(steps, values, level)
             parting = _parting(steps, values)
         result[name] = ArmCurves(curve, thresholds, reach, noise, parting)
     return result
 
 
-def _read(
-    folder: Path, counter: str, ids: list[str], groups: tuple[str, ...]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return metric -> (steps, values (runs, steps)); NaN where a run ended before."""
-    if not ids or not folder.is_dir():
-        return {}
-    rows = pl.scan_parquet(folder / "*.parquet", missing_columns="insert")
-    names = [c for c in rows.collect_schema().names() if c.startswith(groups)]
-    rows = rows.filter(pl.col("run_id").is_in(ids))
-    last = rows.select(pl.col(counter).max()).collect(engine="streaming").item()
-    if last is None:
-        return {}
-    steps = picked_steps(int(last))
-    rows = rows.filter(pl.col(counter).is_in(steps.tolist()))
-    found = rows.select("run_id", counter, *names).collect(engine="streaming")
-    place = pl.DataFrame({"run_id": ids, "row": range(len(ids))})
-    found = found.join(place, on="run_id")
-    row = found["row"].to_numpy()
-    column = np.searchsorted(steps, found[counter].to_numpy())
-    result = {}
-    for name in names:
-        values = np.full((len(ids), len(steps)), np.nan)
-        values[row, column] = found[name].to_numpy()
-        if np.isfinite(values).any():
-            result[name] = (steps, values)
-    return result
-
-
-def picked_steps(last: int) -> np.ndarray:
-    """Return the steps to read of 1 to `last`: all, or blocks that begin and end it."""
-    if last <= POINTS:
-        return np.arange(1, last + 1)
-    starts = np.linspace(1, last - BLOCK + 1, POINTS // BLOCK).round().astype(int)
-    return np.unique(starts[:, None] + np.arange(BLOCK))
+def held_runs(runs: Runs) -> dict[str, list[str]]:
+    """Return the MLflow runs of each arm that did not diverge."""
+    return {
+        name: table.filter(~pl.col("diverged"))["run_id"].to_list()
+        for name, table in runs.arms().items()
+    }
 
 
 def _leading(metrics: list[str]) -> str | None:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from seedscope.comparison.curves import held_runs
 from seedscope.comparison.results import Comparison
+from seedscope.comparison.traces import curve_moments
 from seedscope.report import page, plots, tables
 
 
@@ -13,9 +15,13 @@ def write(comparison: Comparison, folder: Path) -> None:
     statistics = tables.frame(comparison)
     statistics.write_csv(data / "statistics.csv")
     statistics.write_parquet(data / "statistics.parquet")
-    runs = comparison.runs.table
-    runs.write_csv(data / "runs.csv")
-    runs.write_parquet(data / "runs.parquet")
+    runs = comparison.runs
+    runs.table.write_csv(data / "runs.csv")
+    runs.table.write_parquet(data / "runs.parquet")
+    if runs.traces is not None:
+        curves = curve_moments(runs.traces / "batch", held_runs(runs))
+        if curves is not None:
+            curves.write_parquet(data / "batch_curves.parquet")
     pictures = folder / "figures"
     pictures.mkdir(exist_ok=True)
     vectors = {}

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 NONE = "-"  # a number that does not exist, like the sd of one run
-MOST = 12  # decimals; a score that needs more is shown as 1.2e-15
+MOST = 6  # decimals; a number that needs more is shown as 1.2e-07
 
 
 @dataclass(frozen=True)
