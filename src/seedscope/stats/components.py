@@ -339,6 +339,8 @@ def _satterthwaite(
     variance: float, error: float, level: float
 ) -> tuple[float, float, float]:
     """Return the variance and its interval as a scaled chi-square."""
+    if error == 0:  # the table holds no information about this component
+        return float(variance), np.nan, np.nan
     if variance <= error:  # fewer than 2 degrees of freedom: the ends would run away
         high = variance + stats.norm.ppf((1 + level) / 2) * error
         return float(variance), 0.0, float(high)
