@@ -36,6 +36,8 @@ def train(config: DictConfig) -> None:
     preset = hydra_config.runtime.choices.get("study")
     name = commandline.study_name(config, swept, preset)
     study = settings.read(config, name, swept)
+    if study.factor.fresh_process:  # how far apart repeats end is the question
+        study.engine.keep_weights = "epochs"
     runs = plan_runs(study)
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.

@@ -20,6 +20,7 @@ FLOORS = (
     ("settings", "design", "plan", "commandline", "targets", "runs", "hardware"),
     ("question", "runs_file"),
     ("data", "draws", "models", "progress"),
+    ("article_models",),
     ("engine",),
     ("tracking",),
     ("stats",),
@@ -29,7 +30,7 @@ FLOORS = (
 )
 HOMES = {
     "tensorflow": ("models", "engine"),
-    "keras": ("models", "engine", "data"),
+    "keras": ("models", "article_models", "engine", "data"),
     "mlflow": ("tracking",),
     "hydra": ("commandline",),
     "omegaconf": ("settings", "commandline", "question"),

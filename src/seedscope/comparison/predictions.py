@@ -43,7 +43,9 @@ def on_test_set(
     if "label" in rows.columns:
         return _classified(folder, rows, good, shape, level), []
     errors = (rows["output"] - rows["target"].cast(pl.Float64)) ** 2
-    split = finite_test_set_error(errors.to_numpy().reshape(shape), level)
+    split = None
+    if shape[1] > 1:
+        split = finite_test_set_error(errors.to_numpy().reshape(shape), level)
     return OnTestSet(shape[1], split, None, None, None, ()), []
 
 
