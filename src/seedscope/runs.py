@@ -22,6 +22,8 @@ class Runs:
     study_id: str | None = None  # the MLflow run of the study
     planned: dict[str, int] = field(default_factory=dict)  # arm -> runs
     remarks: tuple[str, ...] = ()  # what a reader must know about these runs
+    score: str | None = None  # the one that the study asks to lead with
+    figure: str | None = None  # the figure that answers the study's question
 
     def arms(self) -> dict[str, pl.DataFrame]:
         """Return the runs of each arm, arms in the order in which they were trained."""

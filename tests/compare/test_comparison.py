@@ -60,8 +60,8 @@ def test_the_source_that_causes_the_variance_is_found(design, replicates):
     )
     (found,) = compare(runs, [], 0.95).attributions
     total = {e.source: e.total[0] for e in found.effects}
-    assert total["init"] > 0.9
-    assert total["shuffle"] < 0.15
+    assert total["init"] > 0.75
+    assert total["shuffle"] < 0.25
     assert "attribution_init_shuffle" in draw(compare(runs, [], 0.95))
 
 
@@ -139,3 +139,41 @@ def test_a_run_that_stops_early_shortens_the_band_and_not_the_runs(tmp_path):
     curve = compare(made, [], 0.95).curves["init"].curve
     assert curve.values.shape == (2, 2)
     assert curve.band.mean.tolist() == pytest.approx([0.1, 0.25])
+
+
+def test_mean_and_sd_at_every_step_match_numpy(tmp_path):
+    rng = np.random.default_rng(4)
+    values = 1e3 + rng.normal(size=(6, 50))
+    for part in range(
+        2
+    ):  # a part is a group of three runs; the second has a metric more
+        ids = np.repeat([str(3 * part + i) for i in range(3)], 50)
+        rows = {"run_id": ids, "step": np.tile(np.arange(1, 51), 3)}
+        rows["batch/loss"] = values[3 * part : 3 * part + 3].ravel()
+        if part:
+            rows["batch/accuracy"] = rows["batch/loss"]
+        pl.DataFrame(rows).write_parquet(tmp_path / f"part-{part}.parquet")
+    arms = {"even": ["0", "2", "4"], "odd": ["1", "3", "5"]}
+    found = traces.curve_moments(tmp_path, arms)
+    even = found.filter(pl.col("arm") == "even").sort("step")
+    assert even["batch/loss mean"].to_numpy() == pytest.approx(values[::2].mean(axis=0))
+    sds = values[::2].std(axis=0, ddof=1)
+    assert even["batch/loss sd"].to_numpy() == pytest.approx(sds)
+    assert even["batch/accuracy runs"].unique().to_list() == [1]
+
+
+def test_arms_of_different_length_are_read_at_their_own_steps(tmp_path):
+    rows = [
+        {"run_id": run, "step": step, "batch/loss": float(step)}
+        for run, last in (("short", 5), ("long", 3000))
+        for step in range(1, last + 1)
+    ]
+    pl.DataFrame(rows).write_parquet(tmp_path / "part.parquet")
+    arms = {"a": ["short"], "b": ["long"], "c": ["nothing"]}
+    found = traces.read_metrics(tmp_path, "step", arms, ("batch/",))
+    steps, values = found["a"]["batch/loss"]
+    assert (steps.tolist(), values.tolist()) == ([1, 2, 3, 4, 5], [[1, 2, 3, 4, 5]])
+    steps, values = found["b"]["batch/loss"]
+    assert len(steps) == traces.POINTS
+    assert (values[0] == steps).all()
+    assert found["c"] == {}

@@ -58,7 +58,8 @@ def choose(runs: Runs, wanted: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: there is no score, or one that is wanted is missing.
     """
-    missing = [score for score in wanted if score not in runs.scores]
+    known = {*runs.scores, *(c for c in runs.table.columns if "/" in c)}
+    missing = [score for score in wanted if score not in known]
     if missing:
         raise ValueError(
             f"metrics: nobody logged {', '.join(missing)}; there are "
@@ -68,7 +69,7 @@ def choose(runs: Runs, wanted: Sequence[str]) -> tuple[str, ...]:
         raise ValueError("these runs logged no metric; there is nothing to compare")
     if wanted:
         return tuple(wanted)
-    return tuple(sorted(runs.scores, key=_rank))
+    return tuple(sorted(runs.scores, key=lambda s: (s != runs.score, *_rank(s))))
 
 
 def _rank(score: str) -> tuple[bool, bool, str]:

@@ -41,7 +41,8 @@ def _attribution(comparison: Comparison) -> Iterator[Sheet]:
     for found in comparison.attributions:
         repeats = found.pairs.nondeterminism
         rows = [(e.source, percent(*e.total), percent(*e.first)) for e in found.effects]
-        machine = percent(repeats.value, repeats.low, repeats.high)
+        ends = (repeats.value, repeats.low, repeats.high)
+        machine = ratio(*(100 * v for v in ends), "%")
         rows.append(("the machine (exact repeats)", machine, NONE))
         caption = (
             f"By {found.method}, {found.pairs.replicates} runs in "
@@ -67,7 +68,7 @@ def _components(comparison: Comparison) -> Iterator[Sheet]:
         unit = unit_in(comparison, found.score)
         scale = unit.scale**2
         rows = [
-            (c.name, with_interval(scale * c.variance, scale * c.low, scale * c.high))
+            (c.name, ratio(scale * c.variance, scale * c.low, scale * c.high))
             for c in found.components.components
         ]
         square = f" [{unit.of_spread}²]" if unit.of_spread else ""

@@ -12,9 +12,10 @@ from seedscope.report.plots import inline
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 CAPTIONS = {
-    "spreads": "Spread of each arm: dot, standard deviation; bar, its interval.",
-    "shares": "Variance of each source alone, relative to all sources together. Each "
-    "row is a fraction of the same whole, but they are not its parts.",
+    "spreads": "Spread of each arm: dot, standard deviation; bar, its interval; tick, "
+    "the part that independent errors on the test examples alone would make.",
+    "shares": "Variance that each source makes alone, over that of all together. These "
+    "are not parts of a whole: each alone may bring back nearly all of it.",
     "scores": "Every run: one dot each.",
     "curves": "Every run, with the mean (black) and its band (grey), which holds at "
     "all epochs at once.",

@@ -23,7 +23,7 @@ from seedscope.comparison.results import (
     Curve,
 )
 from seedscope.report.rounding import Unit, unit_of
-from seedscope.report.tables import unit_in
+from seedscope.report.tables import is_tested, unit_in
 
 RUNS, BETWEEN, GREY, INK = "#3b7dd8", "#d9622b", "0.72", "0.12"
 STYLE = {
@@ -41,6 +41,7 @@ STYLE = {
 VECTORS = 20_000  # points of lines in a figure; more are drawn as an image
 SHOWN = 200  # runs whose curves are drawn; the mean and the band use all
 PANELS = 3  # in a row
+WIDTH = 5.2  # inches of a figure with one pair of axes: two of them fit a page
 
 
 def plot_spreads(comparison: Comparison, score: str) -> Figure | None:
@@ -54,12 +55,12 @@ def plot_spreads(comparison: Comparison, score: str) -> Figure | None:
     if not arms:
         return None
     arms.sort(key=lambda arm: arm.spreads[score].sd)
-    figure, ax = _figure(6.4, 1.1 + 0.36 * len(arms))
+    figure, ax = _figure(WIDTH, 1.1 + 0.36 * len(arms))
     for y, arm in enumerate(arms):
         s = arm.spreads[score]
         _dot(ax, y, [unit.scale * v for v in (s.sd, s.sd_low, s.sd_high)])
         split = arm.test_set.split if arm.test_set else None
-        if split and s.sd > 0 and score in ("test/accuracy", "test/loss"):
+        if split and s.sd > 0 and is_tested(arm, score):
             ax.plot(
                 unit.scale * split.test_set**0.5, y, "|", color=BETWEEN, ms=13, mew=2
             )
@@ -70,7 +71,7 @@ def plot_spreads(comparison: Comparison, score: str) -> Figure | None:
     ax.set_yticks(range(len(arms)), labels)
     ax.set_xlim(left=0)
     ax.set_ylim(-0.6, len(arms) - 0.4)
-    ax.set_xlabel(f"standard deviation of {score} over runs{_bracket(unit.of_spread)}")
+    ax.set_xlabel(f"sd of {score} over runs{_bracket(unit.of_spread)}")
     return figure
 
 
@@ -81,7 +82,7 @@ def plot_shares(comparison: Comparison, score: str) -> Figure | None:
     if not arms:
         return None
     arms.sort(key=lambda arm: arm.shares[score].ratio)
-    figure, ax = _figure(6.4, 1.1 + 0.36 * len(arms))
+    figure, ax = _figure(WIDTH, 1.1 + 0.36 * len(arms))
     most = max(a.shares[score].ratio for a in arms)
     limit = 100 * max(1.6, 2 * most)
     for y, arm in enumerate(arms):
@@ -96,9 +97,7 @@ def plot_shares(comparison: Comparison, score: str) -> Figure | None:
                 "", (limit, y), (0.97 * limit, y), arrowprops={"arrowstyle": "->"}
             )
     ax.set_ylim(-0.6, len(arms) - 0.4)
-    ax.set_xlabel(
-        f"variance of {score} relative to the arm all [%], not adding up to 100"
-    )
+    ax.set_xlabel(f"variance of {score}, arm all = 100 % (no parts of a whole)")
     return figure
 
 
@@ -109,7 +108,7 @@ def plot_scores(comparison: Comparison, score: str) -> Figure | None:
     if not arms:
         return None
     tables = comparison.runs.arms()
-    figure, ax = _figure(6.4, 1.1 + 0.42 * len(arms))
+    figure, ax = _figure(WIDTH, 1.1 + 0.42 * len(arms))
     for y, arm in enumerate(reversed(arms)):
         values = unit.scale * tables[arm.name][score].drop_nulls().to_numpy()
         values = values[np.isfinite(values)]
@@ -183,13 +182,13 @@ def plot_noise(curves: Mapping[str, ArmCurves]) -> Figure | None:
 def plot_attribution(found: ArmAttribution) -> Figure:
     """Draw first and total share of every source, with intervals."""
     effects = sorted(found.effects, key=lambda effect: effect.total[0])
-    figure, ax = _figure(6.4, 1.3 + 0.5 * len(effects))
+    figure, ax = _figure(WIDTH, 1.3 + 0.5 * len(effects))
     for y, effect in enumerate(effects):
         _dot(ax, y + 0.14, [100 * v for v in effect.total], INK)
         _dot(ax, y - 0.14, [100 * v for v in effect.first], RUNS)
     ax.plot([], [], "o", color=INK, ms=5, label="seen when only this seed varies")
     ax.plot([], [], "o", color=RUNS, ms=5, label="lost when this seed is fixed")
-    ax.legend(frameon=False, loc="outside lower right" if False else "best", fontsize=8)
+    ax.legend(frameon=False, loc="best", fontsize=8)
     ax.set_yticks(range(len(effects)), [effect.source for effect in effects])
     ax.set_xlim(min(0, *ax.get_xlim()), 105)
     ax.set_ylim(-0.6, len(effects) - 0.4)
@@ -224,15 +223,17 @@ def draw(comparison: Comparison) -> dict[str, Figure]:
     with matplotlib.rc_context(STYLE):
         found = {
             "spreads": plot_spreads(comparison, score),
-            "shares": plot_shares(comparison, score),
             "scores": plot_scores(comparison, score),
+            "shares": plot_shares(comparison, score),
             "curves": plot_curves(comparison),
             "noise": plot_noise(comparison.curves),
         }
         for result in comparison.attributions:
             arm = "".join(c if c.isalnum() else "_" for c in result.arm)
             found[f"attribution_{arm}"] = plot_attribution(result)
-    return {name: figure for name, figure in found.items() if figure is not None}
+    first = comparison.runs.figure  # the one that answers the study's question
+    names = sorted(found, key=lambda name: name != first)
+    return {name: found[name] for name in names if found[name] is not None}
 
 
 def _curve(ax: Axes, curve: Curve, unit: Unit, as_image: bool) -> None:

@@ -145,8 +145,9 @@ def _test_set(comparison: Comparison) -> Iterator[str]:
     arm = max(found, key=lambda arm: (_is_free(arm), arm.test_set.split.observed))
     split = arm.test_set.split
     part = percent(split.share, split.share_low, split.share_high)
+    what = "accuracy" if arm.test_set.churn else "mean squared error"
     yield (
-        f"Of the variance in {arm.name}, independent errors on only "
+        f"Of the variance of the {what} in {arm.name}, independent errors on only "
         f"{split.examples} test examples would alone make {part}."
     )
 

@@ -67,7 +67,8 @@ def unit_in(comparison: Comparison, score: str) -> Unit:
 
 def shown_scores(comparison: Comparison) -> tuple[str, ...]:
     """Return the scores that get a table: what was tested, not how long it took."""
-    tested = [s for s in comparison.scores if s.startswith("test/")]
+    lead = comparison.runs.score
+    tested = [s for s in comparison.scores if s.startswith("test/") or s == lead]
     return tuple(tested or comparison.scores)[:SHOWN]
 
 

@@ -35,11 +35,16 @@ def read_study(store: Store, name: str) -> Runs:
     if not finished:
         raise ValueError(f"study {title} holds no finished run yet")
     rows = [_own_row(run) for run in finished]
-    scores = [key for key in _metrics(finished) if key.startswith(("test/", "seconds"))]
+    metrics = _metrics(finished)
+    lead = study.data.tags.get("seedscope.answer.score")
+    scores = [m for m in metrics if m.startswith(("test/", "seconds")) or m == lead]
+    last = [m for m in metrics if m.startswith(("train/", "val/"))]  # of the last epoch
     return Runs(
         title=title,
-        table=_table(rows, finished, scores),
+        table=_table(rows, finished, sorted({*scores, *last})),
         scores=tuple(scores),
+        score=lead if lead in scores else None,
+        figure=study.data.tags.get("seedscope.answer.figure"),
         traces=_fetch(store, study_id),
         study_id=study_id,
         planned=_planned(store, study_id),
@@ -115,8 +120,9 @@ def _own_row(run: Logged) -> dict[str, object]:
     row["versions"] = " ".join(
         tags.get(f"runtime.{key}", "?") for key in ("tensorflow", "keras", "python")
     )
+    digests = {k: v for k, v in tags.items() if k.startswith("digest.")}
     seeds = {k: int(v) for k, v in run.data.params.items() if k.startswith("seed.")}
-    return row | seeds
+    return row | digests | seeds
 
 
 def _foreign_row(
