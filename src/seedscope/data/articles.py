@@ -1,4 +1,4 @@
-"""Data of the articles' examples that are no neural networks: a parabola, a line, a cubic.
+"""Data of the articles' examples without a network: a parabola, a line, a cubic.
 
 They are ordinary data sets here, so everything that holds for a network holds for them.
 """

@@ -168,6 +168,7 @@ def _open(store: Store, study: Study) -> str:
         "seedscope.role": "study",
         "seedscope.study": study.name,
         "seedscope.writer": f"{platform.node()} {os.getpid()}",
+        **{f"seedscope.answer.{k}": v for k, v in asdict(study.answer).items() if v},
         **_cut(hardware.code(PROJECT)),
     }
     for key, value in tags.items():
