@@ -49,15 +49,20 @@ def train(config: DictConfig) -> None:
     from seedscope.tracking.log import open_study
     from seedscope.tracking.store import connect
 
-    with open_study(connect(study.tracking), study, runs) as log:
-        trained.append((study.tracking, log.study_id))
-        with show(study, len(runs), len(log.missing)) as progress:
-            groups = launch.train(
-                log.missing, study.engine, study.factor.fresh_process, progress.note
-            )
+    with (
+        open_study(connect(study.tracking), study, runs) as log,
+        show(study, len(runs), len(log.missing)) as progress,
+    ):
+        groups = launch.train(
+            log.missing, study.engine, study.factor.fresh_process, progress.note
+        )
+        try:
             for traces in groups:
                 log.add(traces)
                 progress.advance(traces)
+        finally:
+            if log.stored:
+                trained.append((study.tracking, log.study_id))
 
 
 def compare() -> None:

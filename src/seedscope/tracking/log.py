@@ -52,6 +52,7 @@ class StudyLog:
         self._points = study.tracking.curve_points or _points(len(runs))
         finished = _finished(store, self.study_id, runs)
         self.missing = [run for run in runs if run.fingerprint not in finished]
+        self.stored = len(finished)
         self._write_plan(runs)
 
     def add(self, traces: Sequence[Trace]) -> None:
@@ -65,6 +66,7 @@ class StudyLog:
             self._write_parts(ids, traces)
             for run_id, trace in zip(ids, traces, strict=True):
                 self._fill(run_id, trace)
+                self.stored += 1
         except (MlflowException, OSError) as error:
             raise ValueError(
                 f"a finished run could not be stored in {self._store.uri} (artifacts: "
