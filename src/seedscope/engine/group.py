@@ -44,6 +44,8 @@ class Group:
         self.perturbed = [self._perturb(n, state) for n in range(len(runs))]
         self.state = tf.nest.map_structure(tf.constant, state)
         self._numbers = {name: tf.constant(value) for name, value in numbers.items()}
+        steps = len(self.bounds) * self.loop.epochs
+        self._rates = program.rates(numbers, steps)
 
     def train_epoch(self, epoch: int, active: np.ndarray) -> np.ndarray:
         """Train one epoch; return raw values, shape (steps, runs, 1 + metrics).
@@ -55,17 +57,21 @@ class Group:
         mask = np.ones(self.program.width, bool)
         mask[: len(active)] = active
         values = []
+        steps = len(self._rates)
+        step = epoch * len(self.bounds)
         for bounds in self._spans():
             for batches in self._feed.batches(epoch, bounds):
                 self.state, raw = self.program.advance(
                     self.state,
                     self._numbers,
+                    self._rates[np.arange(step, step + len(batches.x)) % steps],
                     mask,
                     batches.x,
                     batches.y,
                     batches.present,
                     np.int32(batches.steps),
                 )
+                step += batches.steps
                 values.append(raw.numpy()[: batches.steps, : len(active)])
         return np.concatenate(values)
 

@@ -116,7 +116,8 @@ def weight_digests(weights: Sequence[np.ndarray]) -> list[str]:
     """
     parts = []
     for values in weights:
-        header = f"{values.dtype.str}{values.shape[1:]}".encode()
+        shape = values.shape[1:] or (1,)  # as NumPy makes of a single number
+        header = f"{values.dtype.str}{shape}".encode()
         parts.append((header, np.ascontiguousarray(values)))
     return [
         hashlib.sha256(

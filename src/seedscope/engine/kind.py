@@ -86,7 +86,6 @@ def _make_program(run: Run, examples: Examples, group_size: int | None) -> Progr
         group_size or WIDTH,
         drawer(built, build_for),
         tuple(numbers_of(run)),
-        loop.schedule,
     )
 
 

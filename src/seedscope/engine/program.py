@@ -56,7 +56,7 @@ class Program:
     objective: Objective
     width: int  # runs in a group
     padded: bool  # the last batch of an epoch is filled up, and the filling left out
-    advance: Any  # (state, numbers, active, x, y, present, steps) -> (state, values)
+    advance: Any  # (state, numbers, rates, active, x, ...) -> (state, values)
     answer: Any  # (state, x, y, present) -> (outputs, sums)
     _numbers: tuple[str, ...]
     _optimizer: keras.optimizers.Optimizer
@@ -99,12 +99,37 @@ class Program:
         self.advance.experimental_get_compiler_ir(
             State(*([zeros(v.shape, v.dtype) for v in group] for group in variables)),
             {name: zeros([], floatx) for name in self._numbers},
+            tf.zeros([x.shape[0], self.width], floatx),
             zeros([], tf.bool),
             tf.zeros(x.shape, x.dtype),
             tf.zeros(y.shape, y.dtype),
             tf.zeros([x.shape[0], x.shape[2]], floatx),
             tf.constant(0),
         )(stage="hlo")
+
+    def rates(self, numbers: dict[str, np.ndarray], steps: int) -> np.ndarray:
+        """Return the scheduled learning rates, shape (steps, runs); else zeros.
+
+        The optimizer's own schedule, called where nothing is mapped: it may branch.
+        """
+        schedule = _schedule(self._optimizer)
+        if schedule is None:
+            return np.zeros((steps, self.width), keras.config.floatx())
+        peaks = numbers.get("learning_rate", np.zeros(self.width))
+        config = schedule.get_config()
+        name = "initial_learning_rate"
+        name = "warmup_target" if config.get("warmup_target") else name
+        curves = {}
+        for peak in map(float, np.unique(peaks)):
+            given = {name: peak} if "learning_rate" in numbers else {}
+            curve = type(schedule).from_config({**config, **given})
+            rate = tf.function(
+                lambda count, curve=curve: tf.map_fn(
+                    curve, tf.range(count), keras.config.floatx()
+                )
+            )
+            curves[peak] = rate(tf.constant(steps)).numpy()
+        return np.stack([curves[float(peak)] for peak in peaks], axis=1)
 
     def weights(self, state: State) -> list[np.ndarray]:
         """Return the values of `model.weights`, each of shape (runs, ...)."""
@@ -151,7 +176,6 @@ def compile_program(
     width: int,
     draw: Callable[[Sequence[Run]], dict[int, np.ndarray]],
     numbers: Sequence[str],
-    schedule: str,
 ) -> Program:
     """Return the compiled functions for groups of `width` runs.
 
@@ -162,17 +186,17 @@ def compile_program(
         width: runs in a group.
         draw: returns the initial values of all runs, by id of the variable.
         numbers: which hyperparameters differ between the runs of a group.
-        schedule: of the learning rate.
     """
     _unroll(built.model)
     with _stateless_optimizers():
         optimizer.build(built.model.trainable_variables)
     padded = _row_wise(built.model)
-    run = _OneRun(built.model, objective, optimizer, schedule, padded)
+    run = _OneRun(built.model, objective, optimizer, padded)
 
     def advance(
         state: State,
         numbers: dict[str, Tensor],
+        rates: Tensor,
         active: Tensor,
         x: Tensor,
         y: Tensor,
@@ -185,7 +209,7 @@ def compile_program(
             with _stateless_optimizers():
                 after, value = tf.vectorized_map(
                     lambda given: run.step(given, present[step]),
-                    (now, numbers, x[step], y[step]),
+                    (now, numbers, rates[step], x[step], y[step]),
                     False,
                 )
             return step + 1, after, values.write(step, value)
@@ -228,12 +252,11 @@ class _OneRun:
     model: keras.Model
     objective: Objective
     optimizer: keras.optimizers.Optimizer
-    schedule: str
     padded: bool
 
     def step(self, given: tuple, present: Tensor) -> tuple[State, Tensor]:
         """Take one training step; `present` is 0 for examples that fill up a batch."""
-        state, numbers, x, y = given
+        state, numbers, rate, x, y = given
         with tf.GradientTape() as tape:
             tape.watch(state.trainable)
             outputs, other, losses = self._call(state.trainable, state.other, x, True)
@@ -242,7 +265,7 @@ class _OneRun:
                 loss = keras.ops.sum([loss, *losses])
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, state.trainable)
-        with _hyperparameters(self.optimizer, numbers, self.schedule):
+        with _hyperparameters(self.optimizer, numbers, rate):
             trainable, slots = self.optimizer.stateless_apply(
                 state.slots, gradients, state.trainable
             )
@@ -308,27 +331,32 @@ class _OneRun:
 
 @contextmanager
 def _hyperparameters(
-    optimizer: keras.optimizers.Optimizer, numbers: dict[str, Tensor], schedule: str
+    optimizer: keras.optimizers.Optimizer, numbers: dict[str, Tensor], rate: Tensor
 ) -> Iterator[None]:
     """Put this run's numbers where the optimizer looks for its own.
 
     A constant learning rate is a variable of the optimizer, hence part of its slots.
     """
-    places = []
+    given = {}
     if "weight_decay" in numbers:
-        places.append((optimizer, "weight_decay", numbers["weight_decay"]))
-    if schedule != "constant":
-        peak = "warmup_target" if schedule == "warmup_cosine" else None
-        name = peak or "initial_learning_rate"
-        places.append((optimizer._learning_rate, name, numbers["learning_rate"]))
-    before = [(place, name, getattr(place, name)) for place, name, _ in places]
+        given["weight_decay"] = numbers["weight_decay"]
+    if _schedule(optimizer):
+        given["_learning_rate"] = rate
+    before = {name: getattr(optimizer, name) for name in given}
     try:
-        for place, name, value in places:
-            setattr(place, name, value)
+        for name, value in given.items():
+            setattr(optimizer, name, value)
         yield
     finally:
-        for place, name, value in before:
-            setattr(place, name, value)
+        for name, value in before.items():
+            setattr(optimizer, name, value)
+
+
+def _schedule(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the optimizer's learning rate schedule, or None if it is constant."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    kind = keras.optimizers.schedules.LearningRateSchedule
+    return rate if isinstance(rate, kind) else None
 
 
 @contextmanager
