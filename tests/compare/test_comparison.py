@@ -177,3 +177,23 @@ def test_arms_of_different_length_are_read_at_their_own_steps(tmp_path):
     assert len(steps) == traces.POINTS
     assert (values[0] == steps).all()
     assert found["c"] == {}
+
+
+def test_the_best_of_k_grows_with_k_and_the_best_loss_is_the_lowest():
+    values = np.random.default_rng(5).normal(size=30)
+    for score, sign in (("test/accuracy", 1), ("test/loss", -1)):
+        (arm,) = compare(runs_of({"init": values}, score), [], 0.95).arms
+        best = [sign * arm.beyond[score].best_of[k] for k in (3, 5, 10, 30)]
+        assert best == sorted(best)
+        assert best[-1] == pytest.approx((sign * values).max())
+    assert arm.beyond[score].sd_bootstrap.contains(values.std(ddof=1))
+
+
+def test_a_design_is_recommended_for_the_runs_there_were_and_for_more():
+    rng = np.random.default_rng(5)
+    arms = {name: rng.normal(size=20) for name in ("init", "shuffle", "dropout")}
+    advice = compare(runs_of(arms), [], 0.95).advice
+    assert advice.budgets == (60, 240, 960)
+    assert [found.advice.design for found in advice.designs][0] == "blocks"
+    widths = [found.advice.half_width for found in advice.designs]
+    assert widths == sorted(widths, reverse=True)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from seedscope.comparison.results import Advice, ArmResult
 from seedscope.stats.planning import runs_for_mean, what_can_be_said
+from seedscope.stats.recommend import recommend_design
 
+MORE = (1, 4, 16)  # times the runs there were
 HALVED = 0.5  # the interval of the mean that more runs are planned for
 
 
@@ -24,4 +26,13 @@ def advise(arms: Sequence[ArmResult], score: str, level: float) -> Advice | None
     spread = arm.spreads[score]
     said = what_can_be_said(spread.replicates, spread.sd, level)
     half = runs_for_mean(HALVED * said.mean_half_width, spread.sd, level)
-    return Advice(arm.name, score, spread, said, runs_for_half_the_interval=half)
+    sources = len({source for arm in arms for source in arm.vary} - {"unknown"})
+    budgets = _budgets(sum(arm.runs for arm in arms), sources)
+    designs = tuple(recommend_design(sources, budget, level) for budget in budgets)
+    return Advice(arm.name, score, spread, said, half, designs, budgets)
+
+
+def _budgets(runs: int, sources: int) -> tuple[int, ...]:
+    """Return as many runs as there were, and more; none where no source is known."""
+    least = 2 * (sources + 1)
+    return tuple(max(runs, least) * more for more in MORE) if sources > 1 else ()

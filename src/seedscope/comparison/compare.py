@@ -8,6 +8,7 @@ from seedscope.comparison import (
     advice,
     arms,
     attribution,
+    beyond,
     curves,
     notes,
     predictions,
@@ -89,6 +90,7 @@ def _arm(
     everything = tables.get(arms.everything(name))
     if everything is table:
         everything = None
+    lead, held = scores[0], arms.scores_of(table, scores[0])[0]
     test_set, remarks = predictions.on_test_set(runs, table, level)
     return ArmResult(
         name=name,
@@ -98,6 +100,7 @@ def _arm(
         planned=runs.planned.get(name, len(table)),
         spreads=arms.spreads(table, scores, level),
         shares=arms.shares(table, everything, scores, level),
+        beyond={lead: beyond.of_scores(lead, held, level)} if held.size else {},
         test_set=test_set,
         weight_distance=weights.distances(runs, table, level),
         repeats=None if vary else arms.repeats(table),

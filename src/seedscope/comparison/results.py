@@ -12,8 +12,10 @@ from seedscope.stats.attribution import Attribution
 from seedscope.stats.compare import Comparison as Against
 from seedscope.stats.components import Components
 from seedscope.stats.curves import Bands, Reach
+from seedscope.stats.interval import Interval
 from seedscope.stats.pairs import ClassSpread, EnsembleGain, PairMean
 from seedscope.stats.planning import WhatCanBeSaid
+from seedscope.stats.recommend import Recommendation
 from seedscope.stats.share import ArmPair, Share
 from seedscope.stats.spread import Spread
 from seedscope.stats.test_set import FiniteTestSet
@@ -45,6 +47,14 @@ class OnTestSet:
 
 
 @dataclass(frozen=True)
+class Beyond:
+    """What resampling and ranking say of the leading score of an arm."""
+
+    sd_bootstrap: Interval | None  # none below 20 runs or without spread
+    best_of: dict[int, float]  # k -> expected best of k runs, up to the runs there are
+
+
+@dataclass(frozen=True)
 class ArmResult:
     """What one arm's runs say."""
 
@@ -55,6 +65,7 @@ class ArmResult:
     planned: int
     spreads: dict[str, Spread]  # score -> spread; none where no run holds the score
     shares: dict[str, Share]  # score -> variance relative to the arm `all`
+    beyond: dict[str, Beyond]  # of the leading score
     test_set: OnTestSet | None  # none without predictions on one shared test set
     weight_distance: dict[str, PairMean]  # l2, cosine; empty without stored weights
     repeats: Repeats | None  # where nothing varies
@@ -136,6 +147,8 @@ class Advice:
     spread: Spread
     said: WhatCanBeSaid
     runs_for_half_the_interval: int  # of the mean
+    designs: tuple[Recommendation, ...]  # to tell the sources apart, by budget
+    budgets: tuple[int, ...]  # runs of the whole study
 
 
 @dataclass(frozen=True)

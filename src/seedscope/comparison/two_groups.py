@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from seedscope.comparison.arms import finished, scores_of
+from seedscope.comparison.arms import finished, lower_is_better, scores_of
 from seedscope.comparison.compare import choose
 from seedscope.comparison.results import TwoGroups
 from seedscope.comparison.seeding import generator
@@ -72,13 +72,6 @@ def _one(
         result=result,
         runs_needed=runs_for_probability(result.superiority.gamma),
     )
-
-
-def lower_is_better(score: str) -> bool:
-    """Tell whether a score is a loss, an error or a time."""
-    name = score.rpartition("/")[2].lower()
-    words = ("loss", "error", "seconds", "mse", "mae", "perplexity")
-    return any(word in name for word in words)
 
 
 def _matched(a: pl.DataFrame, b: pl.DataFrame, score: str):

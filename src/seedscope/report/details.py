@@ -31,7 +31,17 @@ class Sheet:
 
 def sheets(comparison: Comparison) -> list[Sheet]:
     """Return every table that the comparison has data for."""
-    makers = (_attribution, _components, _pairs, _classes, _tests, _reach, _planning)
+    makers = (
+        _attribution,
+        _components,
+        _pairs,
+        _classes,
+        _tests,
+        _reach,
+        _planning,
+        _designs,
+        _beyond,
+    )
     found = [sheet for make in makers for sheet in make(comparison)]
     found += [_numbers(comparison, score) for score in comparison.scores]
     return [sheet for sheet in found if sheet.rows]
@@ -234,10 +244,13 @@ def _planning(comparison: Comparison) -> Iterator[Sheet]:
             scaled(said.detectable),
         ),
         ("the same with paired seeds that do not help", scaled(said.detectable_paired)),
-        ("power to see one standard deviation", percent(said.power_one_sd, *_NO_ENDS)),
+        (
+            "power to see one standard deviation",
+            ratio(100 * said.power_one_sd, *_NO_ENDS, "%"),
+        ),
         (
             "power to see half a standard deviation",
-            percent(said.power_half_sd, *_NO_ENDS),
+            ratio(100 * said.power_half_sd, *_NO_ENDS, "%"),
         ),
         (
             "smallest p-value a permutation test can give",
@@ -269,6 +282,63 @@ def _planning(comparison: Comparison) -> Iterator[Sheet]:
     )
 
 
+def _designs(comparison: Comparison) -> Iterator[Sheet]:
+    advice = comparison.advice
+    if advice is None:
+        return
+    rows = []
+    for budget, found in zip(advice.budgets, advice.designs, strict=True):
+        best = found.advice
+        width = "-" if best.half_width != best.half_width else _percent(best.half_width)
+        command = f"design={best.design} replicates={best.replicates}"
+        warn = ", names a dominant source only" if best.names_dominant_only else ""
+        rows.append((str(budget), command, str(best.runs), f"{width}{warn}"))
+    yield Sheet(
+        "To tell the sources apart: which design for how many runs",
+        "The design with the smallest error that the budget allows, and how well it "
+        "will know each source's share of the variance at worst.",
+        ("runs", "design", "of them used", "shares known to within ±"),
+        tuple(rows),
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{rounded(100 * fraction, 0)} points of 100"
+
+
+def _beyond(comparison: Comparison) -> Iterator[Sheet]:
+    score = comparison.score
+    unit = unit_in(comparison, score)
+    found = {a.name: a.beyond[score] for a in comparison.arms if score in a.beyond}
+    sizes = sorted({k for beyond in found.values() for k in beyond.best_of})
+    rows = []
+    for name, beyond in found.items():
+        ends = beyond.sd_bootstrap
+        shown = NONE
+        if ends is not None:
+            low, high = unit.scale * ends.low, unit.scale * ends.high
+            shown = ("≈" if ends.approximate else "") + ratio(low, low, low)
+            shown += f" … {ratio(high, high, high)} {unit.of_spread}".rstrip()
+        best = [
+            rounded(unit.scale * beyond.best_of[k], None)
+            if k in beyond.best_of
+            else NONE
+            for k in sizes
+        ]
+        rows.append((name, *best, shown))
+    heads = ("arm", *(f"best of {k}" for k in sizes), "sd, bootstrap")
+    if all(row[-1] == NONE for row in rows):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    yield Sheet(
+        f"The best of k runs: {score}",
+        "Expected best of k runs (unbiased; it grows with k by chance alone, so a best "
+        "run says as much about k as about the model), and the bootstrap interval of "
+        "the standard deviation from 20 runs on.",
+        heads,
+        tuple(rows),
+    )
+
+
 _NO_ENDS = (float("nan"), float("nan"))
 
 
@@ -281,7 +351,7 @@ def _numbers(comparison: Comparison, score: str) -> Sheet:
             continue
         values = (s.median, s.iqr, s.mad, s.minimum, s.maximum, s.range)
         cells = [rounded(unit.scale * v, None) for v in values]
-        cv = percent(s.cv, *_NO_ENDS) if s.cv == s.cv else NONE
+        cv = ratio(100 * s.cv, *_NO_ENDS, "%")
         method = f"{s.sd_method}{', approximate' if s.approximate else ''}"
         n = f"{s.replicates}" + (f" + {s.diverged} diverged" if s.diverged else "")
         rows.append((arm.name, n, *cells, cv, method))

@@ -6,7 +6,7 @@ two decimals; the spread of an accuracy is there in percentage points too (`sd_p
 
 import re
 
-from seedscope.comparison.results import Comparison
+from seedscope.comparison.results import Comparison, Estimate
 from seedscope.report.tables import statistics, unit_in
 
 
@@ -20,7 +20,17 @@ def of_comparison(comparison: Comparison) -> dict[str, float]:
             found |= {f"{path}/{name}": value for name, value in values.items()}
         if arm.repeats:
             found[f"{_part(arm.name)}/bit_identical"] = float(arm.repeats.identical)
+    for result in comparison.attributions:
+        path = f"{_part(result.arm)}/{_part(result.score)}"
+        for effect in result.effects:
+            found |= _ends(f"{path}/total_{effect.source}", effect.total)
+            found |= _ends(f"{path}/first_{effect.source}", effect.first)
     return found
+
+
+def _ends(name: str, estimate: Estimate) -> dict[str, float]:
+    names = (name, f"{name}_low", f"{name}_high")
+    return dict(zip(names, estimate, strict=True))
 
 
 def _part(name: str) -> str:

@@ -6,7 +6,7 @@ from seedscope.report import summary, tables
 
 def markdown(comparison: Comparison) -> str:
     """Return the note that the MLflow UI shows on the page of the study run."""
-    parts = [f"# {comparison.title}"]
+    parts = []
     verdict = summary.control(comparison)
     if verdict:
         parts.append(f"**{verdict}**")

@@ -137,6 +137,10 @@ def statistics(arm: ArmResult, score: str, unit: Unit) -> dict[str, float]:
         if unit.of_spread == "pp":
             names = ("sd", "sd_low", "sd_high", "range", "iqr", "mad")
             found |= {f"{name}_pp": 100 * found[name] for name in names}
+    if (beyond := arm.beyond.get(score)) is not None:
+        found |= {f"best_of_{k}": value for k, value in beyond.best_of.items()}
+        if (ends := beyond.sd_bootstrap) is not None:
+            found |= {"sd_bootstrap_low": ends.low, "sd_bootstrap_high": ends.high}
     if (share := arm.shares.get(score)) is not None:
         found |= {
             "share": share.ratio,
