@@ -10,6 +10,7 @@ from seedscope.comparison import (
     attribution,
     beyond,
     curves,
+    levels,
     notes,
     predictions,
     spread_tests,
@@ -50,6 +51,7 @@ def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
         advice=advice.advise(results, chosen[0], level),
         notes=(*runs.remarks, *notes.of_study(runs, results), *remarks),
         runs=runs,
+        levels=levels.compare_levels(runs, chosen[0]),
     )
 
 

@@ -27,7 +27,7 @@ def of_arm(name: str, table: pl.DataFrame, runs: Runs) -> Iterator[str]:
 def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     """Yield what holds for the whole study."""
     for arm in arms:
-        if arm.repeats and not arm.repeats.identical:
+        if arm.repeats and not arm.repeats.identical and _own_draws(runs, arm.name):
             yield (
                 f"{arm.name}: {arm.repeats.runs} exact repeats ended in "
                 f"{arm.repeats.distinct} different sets of weights: the machine itself "
@@ -50,6 +50,13 @@ def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     for column, what in KEPT_EQUAL:
         if column in runs.table.columns and runs.table[column].n_unique() > 1:
             yield f"the runs come from different {what}"
+
+
+def _own_draws(runs: Runs, arm: str) -> bool:
+    """Tell whether an arm's draws all came from its seeds, not from Keras itself."""
+    if "seeding" not in runs.table.columns:
+        return True
+    return runs.table.filter(pl.col("arm") == arm)["seeding"][0] == "sources"
 
 
 def _one_background(runs: Runs, arm: ArmResult) -> bool:

@@ -139,6 +139,22 @@ class ArmAttribution:
 
 
 @dataclass(frozen=True)
+class Level:
+    """What one level does at which nothing varies, next to the factor's first level."""
+
+    arm: str
+    repeats: Repeats | None  # none with one run
+    draws: dict[str, bool]  # draw -> equal in all repeats
+    first_step: int | None  # first batch whose loss is not the baseline's; -1: none
+    own_first_step: int | None  # the same between repeats of this level
+    distance: np.ndarray | None  # (snapshots,); 1: as far as the baseline went
+    own_distance: float | None  # final one between repeats, in the same unit
+    churn: float | None  # test examples with another label than the baseline gives
+    score_difference: float
+    seconds_ratio: float  # of medians
+
+
+@dataclass(frozen=True)
 class Advice:
     """What the runs of one arm can say."""
 
@@ -179,8 +195,10 @@ class Comparison:
     advice: Advice | None  # none where no score varies
     notes: tuple[str, ...]  # what a reader must know about the study
     runs: Runs
+    levels: tuple[Level, ...] = ()  # where two or more arms vary nothing
 
     @property
     def control(self) -> ArmResult | None:
-        """The arm in which nothing varies, if there is one."""
-        return next((arm for arm in self.arms if arm.repeats), None)
+        """The one arm in which nothing varies; several are levels to be compared."""
+        found = [arm for arm in self.arms if arm.repeats]
+        return found[0] if len(found) == 1 else None

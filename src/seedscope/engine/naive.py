@@ -79,7 +79,7 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         },
         facts={
             **trace.facts,
-            "runtime_seeding": run.settings.runtime.seeding,
+            "seeding": run.settings.runtime.seeding,
             "second_epoch_in_the_order_of_the_first": str(bool(first_epochs)),
         },
     )

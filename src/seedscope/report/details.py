@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seedscope.comparison.results import ArmCurves, ArmResult, Comparison
+from seedscope.report import levels
 from seedscope.report.rounding import (
     NONE,
     percent,
@@ -32,6 +33,7 @@ class Sheet:
 def sheets(comparison: Comparison) -> list[Sheet]:
     """Return every table that the comparison has data for."""
     makers = (
+        _levels,
         _attribution,
         _components,
         _pairs,
@@ -45,6 +47,14 @@ def sheets(comparison: Comparison) -> list[Sheet]:
     found = [sheet for make in makers for sheet in make(comparison)]
     found += [_numbers(comparison, score) for score in comparison.scores]
     return [sheet for sheet in found if sheet.rows]
+
+
+def _levels(comparison: Comparison) -> Iterator[Sheet]:
+    body = levels.rows(comparison)
+    shown = levels.columns(body)
+    heads = tuple(levels.HEADS[i] for i in shown)
+    cells = tuple(tuple(row[i] for i in shown) for row in body)
+    yield Sheet(levels.TITLE, levels.CAPTION, heads, cells)
 
 
 def _attribution(comparison: Comparison) -> Iterator[Sheet]:

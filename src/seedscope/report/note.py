@@ -1,7 +1,7 @@
 """The note of a study run: the summary and the tables as Markdown."""
 
 from seedscope.comparison.results import Comparison
-from seedscope.report import summary, tables
+from seedscope.report import levels, summary, tables
 
 
 def markdown(comparison: Comparison) -> str:
@@ -14,6 +14,8 @@ def markdown(comparison: Comparison) -> str:
     for score in tables.shown_scores(comparison):
         parts.append(f"## {score}")
         parts.append(tables.markdown(comparison, score))
+    if comparison.levels:
+        parts += [f"## {levels.TITLE}", levels.markdown(comparison)]
     parts.append(f"Intervals at {100 * comparison.level:g} %. ≈: approximate.")
     if notes := summary.notes(comparison):
         parts.append("\n".join(f"- {note}" for note in notes))

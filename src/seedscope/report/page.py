@@ -19,6 +19,8 @@ CAPTIONS = {
     "scores": "Every run: one dot each.",
     "curves": "Every run, with the mean (black) and its band (grey), which holds at "
     "all epochs at once.",
+    "levels": "How far the weights of each level lie from those of the first, over the "
+    "epochs; dashed where repeats of the level end in different bits.",
     "noise": "How much the loss jumps from batch to batch within one run, and how far "
     "runs lie apart. A run that jumps a lot need not end far from the others.",
 }

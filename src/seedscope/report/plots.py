@@ -21,6 +21,7 @@ from seedscope.comparison.results import (
     ArmCurves,
     Comparison,
     Curve,
+    Level,
 )
 from seedscope.report.rounding import Unit, unit_of
 from seedscope.report.tables import is_tested, unit_in
@@ -197,6 +198,27 @@ def plot_attribution(found: ArmAttribution) -> Figure:
     return figure
 
 
+def plot_levels(levels: Sequence[Level]) -> Figure | None:
+    """Draw how far the weights of each level are from the baseline's, over training."""
+    known = [level for level in levels[1:] if level.distance is not None]
+    if not known:
+        return None
+    figure, ax = _figure(6.4, 3.6)
+    for level in known:
+        style = "-" if level.repeats and level.repeats.identical else "--"
+        ax.plot(level.distance, style, lw=1.4, label=level.arm)
+    own = levels[0].own_distance
+    if own:
+        ax.axhline(own, color="0.5", lw=0.8, ls=":", label=f"{levels[0].arm}, repeats")
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(
+        f"weight distance from {levels[0].arm}\n(1: as far as it went itself)"
+    )
+    ax.legend(frameon=False, fontsize=8)
+    return figure
+
+
 def render(figure: Figure) -> tuple[bytes, str]:
     """Return a figure as PNG and as SVG, laid out once."""
     png, svg = io.BytesIO(), io.StringIO()
@@ -227,6 +249,7 @@ def draw(comparison: Comparison) -> dict[str, Figure]:
             "shares": plot_shares(comparison, score),
             "curves": plot_curves(comparison),
             "noise": plot_noise(comparison.curves),
+            "levels": plot_levels(comparison.levels),
         }
         for result in comparison.attributions:
             arm = "".join(c if c.isalnum() else "_" for c in result.arm)

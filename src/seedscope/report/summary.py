@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from seedscope.comparison.results import ArmResult, Comparison
+from seedscope.comparison.results import ArmResult, Comparison, Level
 from seedscope.report import tables
 from seedscope.report.rounding import (
     percent,
@@ -34,7 +34,16 @@ def control(comparison: Comparison) -> str | None:
 
 def sentences(comparison: Comparison) -> list[str]:
     """Return three to six sentences; fewer where hardly anything was measured."""
-    parts = (_overall, _sources, _attribution, _difference, _test_set, _churn, _advice)
+    parts = (
+        _levels,
+        _overall,
+        _sources,
+        _attribution,
+        _difference,
+        _test_set,
+        _churn,
+        _advice,
+    )
     found = [sentence for part in parts for sentence in part(comparison)]
     return found[:MOST] or [_nothing(comparison)]
 
@@ -43,6 +52,27 @@ def notes(comparison: Comparison) -> list[str]:
     """Return what a reader must know, of the study and of its arms."""
     of_arms = [f"{arm.name}: {note}" for arm in comparison.arms for note in arm.notes]
     return [*comparison.notes, *of_arms]
+
+
+def _levels(comparison: Comparison) -> Iterator[str]:
+    """Say which levels repeat, and which are not where the first one is."""
+    found = [level for level in comparison.levels if level.repeats]
+    if not found:
+        return
+    differ = [level for level in found if not level.repeats.identical]
+    text = f"{len(found) - len(differ)} of {len(found)} levels repeat bit for bit"
+    if differ:
+        ways = [f"{v.arm} ({v.repeats.distinct} of {v.repeats.runs})" for v in differ]
+        text += f"; with equal seeds different weights come from {', '.join(ways)}"
+    same = [level.arm for level in found[1:] if _at_baseline(level)]
+    if same:
+        text += f"; the same bits as {found[0].arm}: {', '.join(same)}"
+    yield f"{text}."
+
+
+def _at_baseline(level: Level) -> bool:
+    apart = level.distance is not None and level.distance[-1] == 0
+    return apart and level.first_step == -1
 
 
 def _overall(comparison: Comparison) -> Iterator[str]:

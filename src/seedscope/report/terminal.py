@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from seedscope.comparison.results import Comparison
-from seedscope.report import summary, tables
+from seedscope.report import levels, summary, tables
 
 
 def show(comparison: Comparison, console: Console) -> None:
@@ -12,6 +12,9 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print()
     for score in tables.shown_scores(comparison):
         console.print(tables.terminal(comparison, score))
+        console.print()
+    if comparison.levels:
+        console.print(levels.terminal(comparison))
         console.print()
     control = summary.control(comparison)
     if control:

@@ -120,6 +120,7 @@ def _own_row(run: Logged) -> dict[str, object]:
     row["versions"] = " ".join(
         tags.get(f"runtime.{key}", "?") for key in ("tensorflow", "keras", "python")
     )
+    row["seeding"] = tags.get("runtime.seeding", "sources")
     digests = {k: v for k, v in tags.items() if k.startswith("digest.")}
     seeds = {k: int(v) for k, v in run.data.params.items() if k.startswith("seed.")}
     return row | digests | seeds

@@ -1,0 +1,91 @@
+"""The table of levels at which nothing varies: repeats, and distance from the first."""
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from seedscope.comparison.results import Comparison, Level
+from seedscope.report.rounding import NONE, rounded, unit_of
+
+TITLE = "Levels at which nothing varies"
+CAPTION = (
+    "Each level was repeated with equal seeds. First step: the first batch whose loss "
+    "differs. Distances are final ones; 1: as far as the baseline's weights went from "
+    "their start. The baseline is the first level. Other draws: those that were not "
+    "equal in all repeats."
+)
+HEADS = (
+    "level",
+    "repeats",
+    "repeats end",
+    "repeats part by",
+    "first step off baseline",
+    "distance from baseline",
+    "other labels",
+    "score difference",
+    "time",
+    "other draws",
+)
+
+
+def rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return the text of each level's cells."""
+    return [_row(comparison, level) for level in comparison.levels]
+
+
+def columns(table: list[tuple[str, ...]]) -> list[int]:
+    """Return which columns say something."""
+    return [i for i in range(len(HEADS)) if any(row[i] != NONE for row in table)]
+
+
+def terminal(comparison: Comparison) -> Table:
+    """Return the table for `rich`."""
+    body = rows(comparison)
+    shown = columns(body)
+    table = Table(title=TITLE, title_justify="left", title_style="bold", box=SIMPLE)
+    for i in shown:
+        table.add_column(HEADS[i], justify="right" if 0 < i < 9 else "left")
+    for row in body:
+        table.add_row(*(escape(row[i]) for i in shown))
+    return table
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the table as Markdown."""
+    body = rows(comparison)
+    shown = columns(body)
+    lines = [_line(HEADS[i] for i in shown), _line("---" for _ in shown)]
+    lines += [_line(row[i] for i in shown) for row in body]
+    return "\n".join([*lines, "", CAPTION])
+
+
+def _row(comparison: Comparison, level: Level) -> tuple[str, ...]:
+    unit = unit_of(comparison.score)
+    found = level.repeats
+    ends = NONE
+    if found is not None:
+        ends = "equal" if found.identical else f"{found.distinct} ways"
+    distance = None if level.distance is None else level.distance[-1]
+    draws = [name for name, same in level.draws.items() if not same]
+    difference = unit.scale * level.score_difference
+    return (
+        level.arm,
+        "1" if found is None else str(found.runs),
+        ends,
+        _number(level.own_distance),
+        {None: NONE, -1: "none"}.get(level.first_step, str(level.first_step)),
+        _number(distance),
+        NONE if level.churn is None else f"{rounded(100 * level.churn, None)} %",
+        f"{rounded(difference, None)} {unit.of_spread}".strip(),
+        NONE if np.isnan(level.seconds_ratio) else f"{level.seconds_ratio:.2g}x",
+        ", ".join(draws) or NONE,
+    )
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2g}"
+
+
+def _line(cells) -> str:
+    return "| " + " | ".join(cells) + " |"
