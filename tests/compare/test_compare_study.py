@@ -1,6 +1,7 @@
 """A study from MLflow to statistics and back: metrics, note, tables, figures, page."""
 
 import re
+from dataclasses import replace
 
 import mlflow
 import numpy as np
@@ -196,3 +197,51 @@ def test_an_output_folder_that_cannot_be_made_is_named(store, tmp_path, ask):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="output=.*file/out cannot be made"):
         ask(output=str(tmp_path / "file" / "out"))
+
+
+def test_kept_weights_give_the_distance_of_two_runs(store):
+    def trace(run):
+        ends = [[0.0, 0.0], [3.0, 4.0 * run.replicate]]  # start, end
+        return replace(made_trace(run), weights=np.array(ends, np.float32))
+
+    log_arm(store, "factor=init", "replicates=2", trace=trace)
+    (arm,) = compare(read_study(store, "latest"), [], 0.95).arms
+    assert arm.weight_distance["l2"].mean == pytest.approx(4)
+    assert arm.weight_distance["cosine"].mean == pytest.approx(1 - 3 / 5)
+
+
+def test_squared_errors_of_a_regression_are_split_like_accuracies(store, tracking):
+    def trace(run):
+        made = made_trace(run)
+        rng = np.random.default_rng(run.seeds["init"])
+        outputs = rng.normal(size=(40, 1)).astype(np.float32)
+        found = replace(
+            made.predictions, targets=np.zeros(40), outputs=outputs, labels=None
+        )
+        return replace(
+            made, predictions=found, test={"loss": float((outputs**2).mean())}
+        )
+
+    study_id = log_arm(store, "factor=init", "replicates=6", trace=trace)
+    (arm,) = compare(read_study(store, "latest"), [], 0.95).arms
+    split, spread = arm.test_set.split, arm.spreads["test/loss"]
+    assert arm.test_set.churn is None
+    assert split.observed == pytest.approx(spread.sd**2, rel=1e-5)
+    compare_study(tracking, study_id)
+    metrics = store.client.get_run(study_id).data.metrics
+    assert metrics["init/test_loss/test_set_share"] == pytest.approx(split.share)
+
+
+def test_a_stars_study_is_attributed_from_what_mlflow_holds(store, tracking):
+    study_id = log_arm(
+        store,
+        "factor=sources",
+        "factor.vary=[init,shuffle]",
+        "design=stars",
+        "replicates=3",
+    )
+    (found,) = compare(read_study(store, "latest"), [], 0.95).attributions
+    assert {effect.source for effect in found.effects} == {"init", "shuffle"}
+    compare_study(tracking, study_id)
+    names = store.client.get_run(study_id).data.metrics
+    assert "init_shuffle/test_accuracy/total_init" in names

@@ -194,6 +194,6 @@ def test_a_design_is_recommended_for_the_runs_there_were_and_for_more():
     arms = {name: rng.normal(size=20) for name in ("init", "shuffle", "dropout")}
     advice = compare(runs_of(arms), [], 0.95).advice
     assert advice.budgets == (60, 240, 960)
-    assert [found.advice.design for found in advice.designs][0] == "blocks"
+    assert advice.designs[0].advice.design == "blocks"
     widths = [found.advice.half_width for found in advice.designs]
     assert widths == sorted(widths, reverse=True)
