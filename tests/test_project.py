@@ -179,3 +179,9 @@ def test_every_factor_asks_a_question_and_stands_in_the_readme(name):
     factor = yaml.safe_load((ROOT / "conf/factor" / f"{name}.yaml").read_text())
     assert factor["question"].endswith("?")
     assert f"`{name}`" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in ROOT.glob("conf/study/*")))
+def test_every_study_stands_in_the_readme(name):
+    text = (ROOT / "README.md").read_text()
+    assert f"`{name}`" in text or f"study={name}" in text
