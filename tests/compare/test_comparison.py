@@ -165,17 +165,18 @@ def test_mean_and_sd_at_every_step_match_numpy(tmp_path):
 def test_arms_of_different_length_are_read_at_their_own_steps(tmp_path):
     rows = [
         {"run_id": run, "step": step, "batch/loss": float(step)}
-        for run, last in (("short", 5), ("long", 3000))
+        for run, last in (("short", 5), ("middle", 2000), ("long", 3000))
         for step in range(1, last + 1)
     ]
     pl.DataFrame(rows).write_parquet(tmp_path / "part.parquet")
-    arms = {"a": ["short"], "b": ["long"], "c": ["nothing"]}
+    arms = {"a": ["short"], "b": ["long"], "c": ["nothing"], "d": ["middle"]}
     found = traces.read_metrics(tmp_path, "step", arms, ("batch/",))
     steps, values = found["a"]["batch/loss"]
     assert (steps.tolist(), values.tolist()) == ([1, 2, 3, 4, 5], [[1, 2, 3, 4, 5]])
-    steps, values = found["b"]["batch/loss"]
-    assert len(steps) == traces.POINTS
-    assert (values[0] == steps).all()
+    for arm, last in (("b", 3000), ("d", 2000)):
+        steps, values = found[arm]["batch/loss"]
+        assert (len(steps), steps[-1]) == (traces.POINTS, last)
+        assert (values[0] == steps).all()
     assert found["c"] == {}
 
 
