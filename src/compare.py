@@ -24,22 +24,34 @@ mistakes: list[str] = []  # Hydra would print a traceback
 def main(config: DictConfig) -> None:
     """Answer one question; a mistake in it stops here, before MLflow is imported."""
     try:
-        asked = question.read(config)
-        from seedscope import answer
-
-        answer.answer(asked)
+        _answer(question.read(config))
     except (ValueError, RuntimeError) as error:
         mistakes.append(str(error))
 
 
 def compare_study(tracking: Tracking, study_id: str) -> None:
     """Compare a study that was trained just now, with the defaults of conf/."""
-    from seedscope import answer
-
     with hydra.initialize_config_dir(CONF, version_base="1.3"):
         asked = question.read(hydra.compose("compare"))
     asked.tracking, asked.name = tracking, study_id
-    answer.answer(asked)
+    _answer(asked)
+
+
+def _answer(asked: question.Question) -> None:
+    from seedscope import answer, verdicts
+
+    folder = Path(CONF, "claim")
+    if asked.claims:
+        verdicts.answer_claims(asked, folder, preset_study)
+    else:
+        runs = answer.answer(asked)
+        if runs is not None and runs.study_id:
+            verdicts.answer_study(asked, runs, folder, preset_study)
+
+
+def preset_study(preset: str) -> str:
+    """Return the name of the study that a preset of conf/study/ makes."""
+    return commandline.preset_name(CONF, preset)
 
 
 def typed(overrides: Sequence[str]) -> list[str]:
@@ -52,6 +64,8 @@ def typed(overrides: Sequence[str]) -> list[str]:
     for word in overrides:
         key, equals, value = word.partition("=")
         key = "name" if key == "study" else key
+        if key == "claims" and not value.startswith("["):
+            value = f"[{value}]"
         if equals and key in FREE_TEXT and not re.match(r"null$|['\"\[{$]", value):
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             value = f"'{escaped}'"

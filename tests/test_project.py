@@ -25,8 +25,9 @@ FLOORS = (
     ("tracking",),
     ("stats",),
     ("comparison",),
+    ("claims",),
     ("groups", "report"),
-    ("answer",),
+    ("answer", "verdicts"),
 )
 HOMES = {
     "tensorflow": ("models", "engine"),

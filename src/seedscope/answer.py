@@ -14,12 +14,16 @@ from seedscope.comparison.two_groups import compare_groups
 from seedscope.groups import find_group, find_runs
 from seedscope.question import Question
 from seedscope.report import against, files, metrics, note, terminal
+from seedscope.runs import Runs
 from seedscope.tracking.results import log_against, log_comparison
 from seedscope.tracking.store import Store, connect
 
 
-def answer(question: Question) -> None:
+def answer(question: Question) -> Runs | None:
     """Compare what `question` names; print, write and log what comes out.
+
+    Returns:
+        The runs whose arms were compared; none where A was compared with B.
 
     Raises:
         ValueError: something that is named does not exist, or cannot be written.
@@ -32,11 +36,11 @@ def answer(question: Question) -> None:
         store = connect(question.tracking, create=False)
     if question.a is not None:
         _two_groups(question, store, console)
-    else:
-        _arms(question, store, console)
+        return None
+    return _arms(question, store, console)
 
 
-def _arms(question: Question, store: Store | None, console: Console) -> None:
+def _arms(question: Question, store: Store | None, console: Console) -> Runs:
     runs = find_runs(question, store)
     comparison = compare(runs, question.metrics, question.level)
     terminal.show(comparison, console)
@@ -45,6 +49,7 @@ def _arms(question: Question, store: Store | None, console: Console) -> None:
         _say(console, f"Tables, figures and the page are in {question.output}")
     if runs.study_id:
         _log(comparison, store, console)
+    return runs
 
 
 def _two_groups(question: Question, store: Store | None, console: Console) -> None:

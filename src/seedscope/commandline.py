@@ -5,10 +5,12 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
@@ -82,6 +84,19 @@ def study_name(
     names = [config[c].get("name", "own") for c in ("data", "model") if c not in swept]
     names = [preset] if preset else names
     return "-".join([*names, key])
+
+
+def preset_name(folder: str, preset: str) -> str:
+    """Return the name of the study that `study=<preset>` makes, as it is now in conf/.
+
+    Args:
+        folder: the configuration folder.
+        preset: a file of its study/ folder.
+    """
+    inside = GlobalHydra.instance().is_initialized()
+    with nullcontext() if inside else initialize_config_dir(folder, version_base="1.3"):
+        config = compose("train", overrides=[f"study={preset}"])
+    return study_name(config, (), preset)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class Question:
     metrics: list[str]
     level: float
     output: str | None
+    claims: list[str]
 
 
 def read(config: DictConfig) -> Question:
@@ -71,6 +72,10 @@ def _check_values(question: Question) -> None:
     if question.experiment is None and for_foreign:
         raise ValueError(
             f"{for_foreign[0]}= needs experiment=: the MLflow experiment to search"
+        )
+    if question.claims and (question.a or question.table or question.experiment):
+        raise ValueError(
+            "claims= is decided by the studies; leave a, table, experiment"
         )
     for key in question.group_by:
         kind, _, name = key.partition(".")
