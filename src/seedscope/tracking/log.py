@@ -62,10 +62,11 @@ class StudyLog:
             ValueError: the store takes no more; the runs stored before are kept.
         """
         try:
-            ids = [self._create(trace) for trace in traces]
+            ended = int(time.time() * 1000)
+            ids = [self._create(trace, ended) for trace in traces]
             self._write_parts(ids, traces)
             for run_id, trace in zip(ids, traces, strict=True):
-                self._fill(run_id, trace)
+                self._fill(run_id, trace, ended)
                 self.stored += 1
         except (MlflowException, OSError) as error:
             raise ValueError(
@@ -74,19 +75,18 @@ class StudyLog:
                 "before it are kept, start the same command again to train the rest"
             ) from error
 
-    def _create(self, trace: Trace) -> str:
+    def _create(self, trace: Trace, ended: int) -> str:
         run = trace.run
         tags = _run_tags(self._study, trace)
-        started = int((time.time() - trace.seconds) * 1000)
         created = self._store.client.create_run(
             self._store.experiment.experiment_id,
-            start_time=started,
+            start_time=ended - round(trace.seconds * 1000),
             tags={"mlflow.parentRunId": self.study_id, **_cut(tags)},
             run_name=f"{run.arm} #{run.replicate}",
         )
         return created.info.run_id
 
-    def _fill(self, run_id: str, trace: Trace) -> None:
+    def _fill(self, run_id: str, trace: Trace, ended: int) -> None:
         client = self._store.client
         metrics = list(_metrics(trace, self._points))
         params = [Param(k, v) for k, v in _cut(_run_params(trace.run)).items()]
@@ -94,7 +94,8 @@ class StudyLog:
         for start in range(0, len(metrics), AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + AT_ONCE])
         client.log_inputs(run_id, [_dataset(trace)])
-        client.set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED))
+        finished = RunStatus.to_string(RunStatus.FINISHED)
+        client.set_terminated(run_id, finished, end_time=ended)
 
     def _write_parts(self, ids: Sequence[str], traces: Sequence[Trace]) -> None:
         made = parts.tables(ids, traces, self._study.tracking.outputs)
