@@ -154,6 +154,7 @@ def test_a_run_that_is_stopped_early_keeps_its_weights_and_ends_its_curves():
     assert_alike(short, sequential.train(short.run, "epochs"), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_arms_that_differ_in_numbers_share_a_program_and_keep_their_numbers():
     options = ("replicates=1", "optimizer=adamw", "loop.schedule=warmup_cosine")
     runs = plan(
@@ -210,6 +211,7 @@ def test_a_setting_that_only_keras_own_loop_has_is_named(override):
     assert key in batched.refusal(plan(*TINY, override)[0])
 
 
+@pytest.mark.slow
 def test_one_flipped_bit_is_that_of_the_sequential_engine():
     runs = plan(*TINY[1:], "factor=perturbation", "replicates=2", "loop.epochs=1")
     got, expected = trained(runs)["perturbation", 1], sequential.train(runs[1])
@@ -218,6 +220,7 @@ def test_one_flipped_bit_is_that_of_the_sequential_engine():
     assert got.weights_sha256[0] == expected.weights_sha256[0]
 
 
+@pytest.mark.slow
 def test_runs_with_test_sets_of_different_sizes_are_scored_on_their_own():
     runs = plan(*TINY, "replicates=3", "loop.epochs=1", "split.method=bootstrap")
     traces = trained(runs)

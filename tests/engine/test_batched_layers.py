@@ -23,16 +23,7 @@ SMALL = (
     "optimizer=sgd",
 )
 WIDTH = Engine("batched", workers=1, group_size=2, keep_weights="epochs")
-SLOW = (
-    "normalization",
-    "convolution",
-    "series",
-    "pooling",
-    "augmentation",
-    "attention",
-    "recurrent",
-    "embedding",
-)
+FAST = ("noise",)
 
 
 def planned(family):
@@ -48,7 +39,7 @@ def planned(family):
 @pytest.mark.parametrize(
     "family",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        pytest.param(name, marks=[pytest.mark.slow] if name not in FAST else [])
         for name in FAMILIES
     ],
 )

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from seedscope.data.load import Examples
 from seedscope.draws import batch_bounds
+from seedscope.engine.cost import group_width
 from seedscope.engine.feed import fed, steps_in_call
 from seedscope.engine.initial import drawer
 from seedscope.engine.program import Program, compile_program, numbers_of
@@ -21,7 +22,6 @@ from seedscope.models import Built, build, build_optimizer, objective
 from seedscope.study import Run
 
 KEPT_PROGRAMS = 8  # each holds its compiled code
-WIDTH = 64
 
 
 def kind_of(run: Run, examples: Examples) -> str:
@@ -83,7 +83,7 @@ def _make_program(run: Run, examples: Examples, group_size: int | None) -> Progr
         built,
         goal,
         build_optimizer(settings.optimizer, loop.schedule, steps * loop.epochs),
-        group_size or WIDTH,
+        group_size or group_width(built.model, loop.batch_size or count),
         drawer(built, build_for),
         tuple(numbers_of(run)),
     )

@@ -1,0 +1,28 @@
+import keras
+import pytest
+from keras import layers
+
+from seedscope.engine.cost import Cost, group_width, multiply_adds
+
+
+def test_every_kernel_counts_once_for_each_place_it_is_laid_on():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(4, 3, padding="same", use_bias=False),
+            layers.Flatten(),
+            layers.Dense(10, use_bias=False),
+        ]
+    )
+    assert multiply_adds(model, batch_size=2) == 2 * (9 * 4 * 64 + 256 * 10)
+
+
+@pytest.mark.parametrize(("units", "width"), [(8, 256), (2000, 16), (100_000, 8)])
+def test_larger_models_train_in_narrower_groups(units, width):
+    model = keras.Sequential([keras.Input((9,)), layers.Dense(units)])
+    assert group_width(model, batch_size=32) == width
+
+
+def test_runs_cost_by_whole_groups():
+    cost = Cost(compile=4, step=0.001, run_step=0.0001)
+    assert cost.seconds(65, 100, 64) == pytest.approx(4 + 2 * 100 * (0.001 + 0.0064))
