@@ -189,8 +189,11 @@ def memory() -> None:
         for group in batched.train(runs, ENGINE):
             done += len(group)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            if done % 1024 == 0 or done == len(runs):
-                print(f"memory: {done} runs, peak {peak:.2f} GiB (before {base:.2f})")
+            if done % 512 == 0 or done == len(runs):
+                print(
+                    f"memory: {done} runs, peak {peak:.2f} GiB (before {base:.2f})",
+                    flush=True,
+                )
     print(f"memory: {spent.cpu:.0f} s CPU, {spent.wall:.0f} s wall")
 
 
