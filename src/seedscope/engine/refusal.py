@@ -70,6 +70,10 @@ def _setting(run: Run) -> str | None:
         "distribution": ("none",),
         "input_pipeline": ("arrays",),
         "seeding": ("sources",),
+        "intra_op_threads": (0,),  # compiled code has threads and kernels of its own
+        "inter_op_threads": (0,),
+        "op_determinism": (False,),
+        "onednn": (None,),
     }
     if run.settings.loop.name == "solve":
         return "loop=solve takes no training steps"
