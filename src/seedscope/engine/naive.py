@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.data.load import load
+from seedscope.engine import runtime
 from seedscope.engine.recording import Recorder
 from seedscope.engine.sequential import (
     Task,
@@ -56,7 +57,7 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         ValueError: the data, the model and the settings do not fit each other.
     """
     examples = load(run)
-    keras.utils.clear_session()
+    runtime.clear_session(run.settings.runtime)
     seed = SEEDINGS[run.settings.runtime.seeding]
     seed()
     drawn = draws()

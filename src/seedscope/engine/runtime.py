@@ -28,10 +28,16 @@ def start(runtime: Runtime) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(runtime.inter_op_threads)
     if runtime.op_determinism:
         tf.config.experimental.enable_op_determinism()
-    keras.config.set_dtype_policy(runtime.precision)
     keras.config.set_floatx("float64" if runtime.precision == "float64" else "float32")
+    clear_session(runtime)
     if runtime.distribution == "mirrored":
         _make_devices(runtime.devices)
+
+
+def clear_session(runtime: Runtime) -> None:
+    """Forget the run before, but not the precision, which Keras forgets with it."""
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(runtime.precision)
 
 
 def strategy(runtime: Runtime) -> AbstractContextManager:
@@ -66,6 +72,19 @@ def facts() -> dict[str, str]:
         ),
         "process": str(os.getpid()),
     }
+
+
+def facts_of_model(model: keras.Model) -> dict[str, str]:
+    """Return what a trained model says of how it was distributed and compiled."""
+    strategy = model.distribute_strategy
+    said = {"replicas": str(strategy.num_replicas_in_sync)}
+    reduction = getattr(strategy.extended, "_cross_device_ops", None)
+    if reduction is not None:
+        said["reduction"] = type(reduction).__name__
+    if model.compiled:
+        way = "jit" if model.jit_compile else "graph"
+        said["compilation"] = "eager" if model.run_eagerly else way
+    return said
 
 
 def _gpu_names() -> list[str]:

@@ -1,6 +1,7 @@
 """Train one run after the other through real Keras loops: the engine for any model."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         ValueError: the data, the model and the settings do not fit each other.
     """
     examples = load(run)
-    keras.utils.clear_session()  # forget the run before; not inside a strategy's scope
+    runtime.clear_session(run.settings.runtime)  # not inside a strategy's scope
     with runtime.strategy(run.settings.runtime):
         task = prepare(run, examples)
         recorder = Recorder(task.built.model, task.forward, task.objective, examples)
@@ -42,6 +43,13 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         _loop(task, recorder)
         seconds = time.perf_counter() - started
     return trace_of(run, task, recorder, seconds)
+
+
+NO_XLA = (
+    "runtime.compilation=jit: XLA does not compile this model ({}); use "
+    "runtime.compilation=graph, or leave out the layer (RandomTranslation: "
+    "model.augmentation=0)"
+)
 
 
 @dataclass(frozen=True)
@@ -205,11 +213,8 @@ def _loop(task: Task, recorder: Recorder) -> None:
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if settings.runtime.compilation != "jit":
             raise
-        raise ValueError(
-            "runtime.compilation=jit: XLA does not compile this model "
-            f"({str(error).strip().splitlines()[0]}); use runtime.compilation=graph, "
-            "or leave out the layer (RandomTranslation: model.augmentation=0)"
-        ) from None
+        said = str(error).strip().splitlines()[0]
+        raise ValueError(NO_XLA.format(said)) from None
 
 
 def _walk(
@@ -236,13 +241,17 @@ def compile_model(task: Task) -> Any:
         keras.metrics.MeanMetricWrapper(function, name=name)
         for name, function in goal.metrics.items()
     ]
-    model.compile(
-        task.optimizer,
-        goal.loss,
-        metrics=metrics,
-        jit_compile=compilation == "jit",
-        run_eagerly=compilation == "eager",
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Keras goes on without XLA: an error here
+        model.compile(
+            task.optimizer,
+            goal.loss,
+            metrics=metrics,
+            jit_compile=compilation == "jit",
+            run_eagerly=compilation == "eager",
+        )
+    if compilation == "jit" and not model.jit_compile:
+        raise ValueError(NO_XLA.format("Keras says that a layer does not support it"))
     raw = tf.Variable(
         tf.fill([1 + len(metrics)], np.nan),
         dtype=tf.float32,
@@ -278,7 +287,8 @@ def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
     examples = task.examples
     outputs, test = recorder.score(examples.x_test, examples.y_test)
     answers, labels = task.objective.answers(outputs)
-    facts = runtime.facts() | {"engine": "sequential"}
+    facts = runtime.facts() | runtime.facts_of_model(task.built.model)
+    facts["engine"] = "sequential"
     if task.built.pinned:
         facts["pinned_weights"] = " ".join(task.built.pinned)
     if task.perturbed:

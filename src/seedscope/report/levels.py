@@ -10,20 +10,22 @@ from seedscope.report.rounding import NONE, rounded, unit_of
 
 TITLE = "Levels at which nothing varies"
 CAPTION = (
-    "Each level was repeated with equal seeds. First step: the first batch whose loss "
-    "differs. Distances are final ones; 1: as far as the baseline's weights went from "
-    "their start. The baseline is the first level. Other draws: those that were not "
-    "equal in all repeats."
+    "Each level was repeated with equal seeds. Ends: whether the repeats end in the "
+    "same weights. Apart: the largest distance between repeats. The rest is against "
+    "the first level, the baseline. Off at: the first batch whose loss differs. "
+    "Distance: of the final weights; 1 is as far as the baseline's went. Labels: "
+    "test examples with another label. Score, time: difference and ratio. Other draws: "
+    "those that were not equal in all repeats."
 )
 HEADS = (
     "level",
-    "repeats",
-    "repeats end",
-    "repeats part by",
-    "first step off baseline",
-    "distance from baseline",
-    "other labels",
-    "score difference",
+    "runs",
+    "ends",
+    "apart",
+    "off at",
+    "distance",
+    "labels",
+    "score",
     "time",
     "other draws",
 )
@@ -70,7 +72,7 @@ def _row(comparison: Comparison, level: Level) -> tuple[str, ...]:
     draws = [name for name, same in level.draws.items() if not same]
     difference = unit.scale * level.score_difference
     return (
-        level.arm,
+        _name(comparison, level),
         "1" if found is None else str(found.runs),
         ends,
         _number(level.own_distance),
@@ -81,6 +83,12 @@ def _row(comparison: Comparison, level: Level) -> tuple[str, ...]:
         NONE if np.isnan(level.seconds_ratio) else f"{level.seconds_ratio:.2g}x",
         ", ".join(draws) or NONE,
     )
+
+
+def _name(comparison: Comparison, level: Level) -> str:
+    """Return an arm's name without the factor that all levels share."""
+    heads = {one.arm.partition(":")[0] for one in comparison.levels}
+    return level.arm.partition(":")[2] if len(heads) == 1 else level.arm
 
 
 def _number(value: float | None) -> str:
