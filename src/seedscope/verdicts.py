@@ -41,7 +41,7 @@ def answer_claims(question: Question, folder: Path, name_of: NameOf) -> None:
         return held[preset]
 
     verdicts = judge(claims, study_of, question.level)
-    _show(verdicts, console)
+    _show(verdicts, console, "Claims")
     text = f"{_header(held)}\n\n{report.markdown(verdicts, question.level)}\n"
     numbers = report.frame(verdicts).write_csv()
     if question.output:
@@ -59,7 +59,7 @@ def answer_study(question: Question, runs: Runs, folder: Path, name_of: NameOf) 
         return
     console = Console()
     verdicts = judge(claims, lambda _: runs, question.level)
-    _show(verdicts, console)
+    _show(verdicts, console, "Claims, as far as this study decides them")
     store = connect(question.tracking, create=False)
     text = report.markdown(verdicts, question.level)
     log_claims_of_study(store, runs.study_id, text)
@@ -70,9 +70,9 @@ def _of_study(claim: Claim, preset: str) -> Claim:
     return replace(claim, cases=cases)
 
 
-def _show(verdicts: Sequence[Verdict], console: Console) -> None:
+def _show(verdicts: Sequence[Verdict], console: Console, title: str) -> None:
     console.print()
-    console.print(report.terminal(verdicts))
+    console.print(report.terminal(verdicts, title))
     for line in report.lines(verdicts):
         _say(console, line)
     for preset in missing_studies(verdicts):

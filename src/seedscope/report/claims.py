@@ -33,9 +33,9 @@ WORDS = {
 }
 
 
-def terminal(verdicts: Sequence[Verdict]) -> Table:
+def terminal(verdicts: Sequence[Verdict], title: str = "Claims") -> Table:
     """Return the table for `rich`: one line for each case."""
-    table = Table(box=SIMPLE, title="Claims", title_justify="left", title_style="bold")
+    table = Table(box=SIMPLE, title=title, title_justify="left", title_style="bold")
     for head in ("claim", "what decides", "estimate", "verdict"):
         table.add_column(head)
     for verdict in verdicts:
