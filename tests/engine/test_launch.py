@@ -82,3 +82,11 @@ def test_the_environment_is_set_for_the_child_and_put_back():
     assert trace.facts["hash_seed"] == "7"
     assert trace.facts["onednn"] == "0"
     assert os.environ.get("PYTHONHASHSEED") == before
+
+
+def test_fresh_processes_train_the_repeats_of_all_levels_in_turn():
+    # Level after level, a machine that gets busier would look like a slow level.
+    runs = plan("factor=op_determinism", "replicates=3")
+    shares = [share for part in launch._shares(runs, 2, True) for share in part]
+    levels = [share[0].settings.runtime.op_determinism for share in shares]
+    assert levels == [False, True] * 3

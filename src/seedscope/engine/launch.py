@@ -67,12 +67,12 @@ def _shares(
     by_runtime: dict[tuple, list[Run]] = {}
     for run in runs:
         by_runtime.setdefault(_key(run.settings.runtime), []).append(run)
+    if fresh_process:  # one repeat of every level after the other: their times compare
+        singles = [[run] for run in sorted(runs, key=lambda run: run.replicate)]
+        yield from (singles[i : i + workers] for i in range(0, len(runs), workers))
+        return
     for group in by_runtime.values():
-        if fresh_process:
-            singles = [[run] for run in group]
-            yield from (singles[i : i + workers] for i in range(0, len(group), workers))
-        else:
-            yield [part for i in range(workers) if (part := group[i::workers])]
+        yield [part for i in range(workers) if (part := group[i::workers])]
 
 
 def _train_side_by_side(
