@@ -1,6 +1,6 @@
 """Draw the order of the examples before training starts; engines draw nothing.
 
-Orders come from NumPy, keyed by the run's own seed and the epoch, and are fed to Keras
+Orders come from NumPy, one stream for each run, epoch after epoch, and are fed to Keras
 as data: Keras' own shuffle repeats one order in every epoch once a global seed is set.
 """
 
@@ -22,12 +22,12 @@ def epoch_orders(
     """
     if shuffle == "none":
         return np.tile(np.arange(examples), (epochs, 1))
+    rng = np.random.default_rng(seed)
     if shuffle == "once":
-        return np.tile(_rng(seed, 0).permutation(examples), (epochs, 1))
+        return np.tile(rng.permutation(examples), (epochs, 1))
     if shuffle == "buffer":
-        orders = [_buffer_order(_rng(seed, e), examples, buffer) for e in range(epochs)]
-        return np.stack(orders)
-    return np.stack([_rng(seed, e).permutation(examples) for e in range(epochs)])
+        return np.stack([_buffer_order(rng, examples, buffer) for _ in range(epochs)])
+    return np.stack([rng.permutation(examples) for _ in range(epochs)])
 
 
 def batch_bounds(
@@ -43,10 +43,6 @@ def batch_bounds(
     whole = [(i, i + size) for i in range(0, examples - size + 1, size)]
     rest = (len(whole) * size, examples)
     return whole if drop_remainder or rest[0] == examples else [*whole, rest]
-
-
-def _rng(seed: int, epoch: int) -> np.random.Generator:
-    return np.random.default_rng([seed, epoch])
 
 
 def _buffer_order(rng: np.random.Generator, examples: int, buffer: int) -> np.ndarray:
