@@ -44,7 +44,7 @@ class Trace:
     digests: Mapping[str, str]  # what was drawn: data, split, order
     seconds: float  # training alone
     facts: Mapping[str, str] = field(default_factory=dict)  # engine, threads, device
-    weights: np.ndarray | None = None  # (snapshots, parameters), when they are kept
+    weights: np.ndarray | None = None  # (snapshots, parameters), when kept, in floatx
 
     @property
     def diverged(self) -> bool:

@@ -2,7 +2,7 @@ import keras
 import pytest
 from keras import layers
 
-from seedscope.engine.cost import Cost, group_width, multiply_adds
+from seedscope.engine.cost import gains_nothing, group_width, multiply_adds
 
 
 def test_every_kernel_counts_once_for_each_place_it_is_laid_on():
@@ -23,6 +23,10 @@ def test_larger_models_train_in_narrower_groups(units, width):
     assert group_width(model, batch_size=32) == width
 
 
-def test_runs_cost_by_whole_groups():
-    cost = Cost(compile=4, step=0.001, run_step=0.0001)
-    assert cost.seconds(65, 100, 64) == pytest.approx(4 + 2 * 100 * (0.001 + 0.0064))
+def test_a_step_that_is_work_enough_by_itself_is_not_worth_a_group():
+    def reason(units: int) -> str | None:
+        model = keras.Sequential([keras.Input((1000,)), layers.Dense(units)])
+        return gains_nothing(model, batch_size=32)
+
+    assert reason(600) is None
+    assert "32 million multiply-adds" in reason(1000)

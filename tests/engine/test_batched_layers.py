@@ -45,7 +45,7 @@ def planned(family):
 )
 def test_layers_train_as_the_sequential_engine_trains_them(family):
     runs = planned(family)
-    assert batched.refusal(runs[0], 2) is None
+    assert batched.refusal(runs[0], WIDTH) is None
     got = next(batched.train(runs, WIDTH))[1]
     expected = sequential.train(runs[1], "epochs")
     assert got.weights_sha256[0] == expected.weights_sha256[0]
@@ -62,7 +62,7 @@ def test_layers_train_as_the_sequential_engine_trains_them(family):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_layer_that_cannot_be_trained_in_groups_is_named(name):
-    reason = batched.refusal(planned(name)[0], 2)
+    reason = batched.refusal(planned(name)[0], WIDTH)
     assert reason is not None
     assert "\n" not in reason
     assert name.lower().replace("recurrent_noise", "simple_rnn") in reason.lower()

@@ -1,34 +1,20 @@
-"""Estimate what training costs, to choose the width of groups and between engines.
+"""Choose the width of groups, and between the engines, by a model's work.
 
-A group of `width` runs costs compile + steps x (a + b x width) seconds; its last group
-is filled up, so runs count in whole groups. benchmarks/batched.py fits the constants.
-Whatever is chosen must depend on the plan alone: an engine or width that depended on
-how many runs are left to train would give a study other bits when it is started again.
+A group of `width` runs costs compile + steps x (a + b x width) seconds, its copies that
+fill it up included; Keras costs steps x (c + d x work) for each run. benchmarks/batched.py
+fits the constants. While a run's step is less work than GROUP_WORK, c, Keras' own time
+for each step, outweighs the rest and groups gain; then d and b meet.
+
+Whatever is chosen depends on the settings alone: an engine or width that depended on how
+many runs are left to train would give a study other bits when it is started again.
 """
 
 import math
-from dataclasses import dataclass
 
 import keras
 
-GROUP_WORK = (
-    2e7  # multiply-adds of a group's step beyond which wider groups gain nothing
-)
+GROUP_WORK = 2e7  # multiply-adds of a step beyond which more runs in it gain nothing
 LEAST_WIDTH, MOST_WIDTH = 8, 256
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The cost of one kind of run, in seconds of one core."""
-
-    compile: float
-    step: float  # a: of a step of a group, whatever its width
-    run_step: float  # b: of a step, for each run of the group
-
-    def seconds(self, runs: int, steps: int, width: int) -> float:
-        """Return what it costs to train runs of so many steps in groups."""
-        groups = math.ceil(runs / width)
-        return self.compile + groups * steps * (self.step + self.run_step * width)
 
 
 def multiply_adds(model: keras.Model, batch_size: int) -> int:
@@ -48,6 +34,17 @@ def group_width(model: keras.Model, batch_size: int) -> int:
     work = max(multiply_adds(model, batch_size), 1)
     power = 2 ** math.floor(math.log2(max(GROUP_WORK / work, 1)))
     return min(max(power, LEAST_WIDTH), MOST_WIDTH)
+
+
+def gains_nothing(model: keras.Model, batch_size: int) -> str | None:
+    """Return why groups train a model no faster than Keras does, or None."""
+    work = multiply_adds(model, batch_size)
+    if work <= GROUP_WORK:
+        return None
+    return (
+        f"a step of this model is {work / 1e6:.0f} million multiply-adds, which groups "
+        "hardly speed up (engine=batched trains it in groups all the same)"
+    )
 
 
 def _places(layer: keras.Layer) -> int:

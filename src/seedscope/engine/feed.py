@@ -67,7 +67,12 @@ class Feed:
                 length += len(one.x)
         self._offsets = [offsets[one.digests["data"]] for one in examples]
         self._examples = examples
-        self._orders = np.stack(orders).astype(np.int32)
+        self._orders = orders
+        rows = [
+            offset + one.parts.train
+            for one, offset in zip(examples, self._offsets, strict=True)
+        ]
+        self._train = np.stack(rows).astype(np.int32)
         x = [fed(one.x) for one in sets]
         y = [objective.targets(one.y) for one in sets]
         self._x = tf.constant(x[0] if len(x) == 1 else np.concatenate(x))
@@ -88,19 +93,20 @@ class Feed:
         size = bounds[0][1] - bounds[0][0]
         row_bytes = self._x.dtype.size * math.prod(self._x.shape[1:])
         each = steps_in_call(len(bounds), row_bytes * size * len(self._examples))
+        order = np.stack([orders[epoch] for orders in self._orders])
+        x_rows = np.take_along_axis(self._train, order, axis=1)
+        runs, count = order.shape
+        y_rows = order + count * np.arange(runs)[:, None]
         for first in range(0, len(bounds), each):
             starts, stops = np.array(bounds[first : first + each]).T
             missing = each - len(starts)  # every call takes as many steps
             starts, stops = np.pad(starts, (0, missing)), np.pad(stops, (0, missing))
             places = starts[:, None] + np.arange(size)
             present = places < stops[:, None]
-            chosen = self._orders[:, epoch][
-                :, np.where(present, places, starts[:, None])
-            ]
-            x_rows, y_rows = self._train_rows(chosen)
+            chosen = np.where(present, places, starts[:, None])
             yield Batches(
-                tf.gather(self._x, x_rows),
-                tf.gather(self._y_train, y_rows),
+                tf.gather(self._x, x_rows[:, chosen].swapaxes(0, 1)),
+                tf.gather(self._y_train, y_rows[:, chosen].swapaxes(0, 1)),
                 tf.constant(present, keras.config.floatx()),
                 each - missing,
             )
@@ -118,18 +124,6 @@ class Feed:
                 present[run, : len(here)] = 1
             x, y = tf.gather(self._x, chosen), tf.gather(self._y, chosen)
             yield Chunk(x, y, tf.constant(present))
-
-    def _train_rows(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return row numbers of features and labels, shape (steps, runs, batch)."""
-        length = self._orders.shape[2]
-        x_rows = [
-            offset + one.parts.train[places]
-            for one, offset, places in zip(
-                self._examples, self._offsets, chosen, strict=True
-            )
-        ]
-        y_rows = [run * length + places for run, places in enumerate(chosen)]
-        return np.stack(x_rows, 1).astype(np.int32), np.stack(y_rows, 1)
 
 
 def steps_in_call(steps: int, batch_bytes: int) -> int:

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 
+import keras
 import numpy as np
 
 from seedscope.engine import runtime
@@ -36,7 +38,8 @@ class GroupRecorder:
         weights = [values[: len(self.active)] for values in weights]
         self._sha256.append(weight_digests(weights))
         if self._keep_weights != "none":
-            flat = [v.reshape(len(v), -1).astype(np.float32) for v in weights]
+            dtype = keras.config.floatx()
+            flat = [v.reshape(len(v), -1).astype(dtype) for v in weights]
             self._weights.append(np.concatenate(flat, axis=1))
             if self._keep_weights == "final":
                 del self._weights[:-1]
@@ -57,7 +60,7 @@ class GroupRecorder:
         examples, goal = group.examples[number], group.program.objective
         answers, labels = goal.answers(outputs)
         sizes = [stop - start for start, stop in group.bounds]
-        raw = np.stack([values[:, number] for values in self._raw[:epochs]])
+        raw = self._by_run[number, :epochs]
         means = np.average(raw.astype(np.float64), axis=1, weights=sizes)
         batch = self._named(raw.reshape(-1, len(self._names)))
         reported = batch
@@ -82,6 +85,11 @@ class GroupRecorder:
             facts=self._facts(number),
             weights=self._kept_weights(number, epochs),
         )
+
+    @cached_property
+    def _by_run(self) -> np.ndarray:
+        """All raw values when training has ended: (runs, epochs, steps, names)."""
+        return np.ascontiguousarray(np.moveaxis(np.stack(self._raw), 2, 0))
 
     def _named(self, values: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(self._names, values.T, strict=True))
@@ -114,17 +122,14 @@ def weight_digests(weights: Sequence[np.ndarray]) -> list[str]:
     Args:
         weights: of shape (runs, ...).
     """
-    parts = []
+    runs = len(weights[0])
+    columns = []
     for values in weights:
         shape = values.shape[1:] or (1,)  # as NumPy makes of a single number
-        header = f"{values.dtype.str}{shape}".encode()
-        parts.append((header, np.ascontiguousarray(values)))
-    return [
-        hashlib.sha256(
-            b"".join(p for header, v in parts for p in (header, v[run].data))
-        ).hexdigest()
-        for run in range(len(weights[0]))
-    ]
+        header = np.frombuffer(f"{values.dtype.str}{shape}".encode(), np.uint8)
+        columns.append(np.broadcast_to(header, (runs, len(header))))
+        columns.append(np.ascontiguousarray(values).reshape(runs, -1).view(np.uint8))
+    return [hashlib.sha256(row).hexdigest() for row in np.concatenate(columns, axis=1)]
 
 
 def _running_means(raw: np.ndarray, sizes: Sequence[int]) -> np.ndarray:

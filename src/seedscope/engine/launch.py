@@ -217,7 +217,7 @@ def _train(
 
     one_by_one = runs
     if engine.name != "sequential":
-        reasons = [batched.refusal(run, engine.group_size) for run in runs]
+        reasons = [batched.refusal(run, engine) for run in runs]
         together = [r for r, why in zip(runs, reasons, strict=True) if why is None]
         one_by_one = [r for r, why in zip(runs, reasons, strict=True) if why]
         for why in dict.fromkeys(filter(None, reasons)):

@@ -12,6 +12,7 @@ Reference: Salmon, Moraes, Dror and Shaw 2011, Parallel random numbers: as easy 
 3; tensorflow/core/lib/random/{philox_random,random_distributions}.h.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,7 @@ def key_and_counter(seeds: Tensor) -> tuple[Tensor, Tensor]:
 
 def words(keys: Tensor, counters: Tensor, count: int) -> Tensor:
     """Return the first `count` words of each run's stream, shape (runs, count)."""
-    places = np.arange(count)
-    return _words_at(keys, counters, places // WORDS, places % WORDS)
+    return _words_of(keys, counters, np.arange(-(-count // WORDS)))[:, :count]
 
 
 def uniform(keys: Tensor, counters: Tensor, count: int, dtype: tf.DType) -> Tensor:
@@ -73,11 +73,9 @@ def truncated_normal(keys: Tensor, counters: Tensor, count: int) -> Tensor:
     candidates within bounds. Fewer than 4 of 16 are, once in 10**15.
     """
     groups = -(-count // WORDS)
-    place = np.arange(CANDIDATES)
     start = np.arange(groups)[:, None] * RESERVED_COUNTERS
-    blocks = (start + place // WORDS).ravel()
-    drawn = _words_at(keys, counters, blocks, np.tile(place % WORDS, groups))
-    candidates = _box_muller(_floats(drawn))
+    blocks = (start + np.arange(CANDIDATES // WORDS)).ravel()
+    candidates = _box_muller(_floats(_words_of(keys, counters, blocks)))
     candidates = tf.reshape(candidates, [-1, groups, CANDIDATES])
     accepted = tf.abs(candidates) < 2.0
     rank = tf.cumsum(tf.cast(accepted, tf.int32), axis=2)
@@ -88,45 +86,72 @@ def truncated_normal(keys: Tensor, counters: Tensor, count: int) -> Tensor:
     return tf.reshape(tf.stack(chosen, axis=2), [-1, groups * WORDS])[:, :count]
 
 
-def _words_at(
-    keys: Tensor, counters: Tensor, blocks: np.ndarray, places: np.ndarray
-) -> Tensor:
-    """Return words of chosen counter values, shape (runs, words).
+def _words_of(keys: Tensor, counters: Tensor, blocks: np.ndarray) -> Tensor:
+    """Return the words of chosen counter values, shape (runs, 4 x blocks).
 
-    Every word computes its counter's whole block of four and keeps one. That is four
-    times the work, and twice as fast: one loop without a shuffle at the end, which XLA
-    makes vector instructions of.
+    Two words are computed as one number, twice for each block: twice the work, but one
+    loop without a shuffle at its end, which XLA makes vector instructions of.
 
     Args:
         keys: shape (runs, 1).
         counters: shape (runs, 2); the lower half of a fresh counter is 0, so adding to
             it never carries.
-        blocks: what to add to the counter, shape (words,).
-        places: which word of the block to keep, shape (words,).
+        blocks: what to add to the counter, shape (blocks,).
     """
-    lower, upper = counters[:, 0:1], counters[:, 1:2]
-    first = tf.constant(blocks.astype(np.uint32))[None] + _low(lower)
-    x = (first, _high(lower), _low(upper), _high(upper))
-    k = (_low(keys), _high(keys))
-    for _ in range(ROUNDS):
-        x, k = _one_round(x, k)
-    place = tf.constant(places.astype(np.int32))[None]
-    lower_half = tf.where(place == 0, x[0], x[1])
-    return tf.where(place < 2, lower_half, tf.where(place == 2, x[2], x[3]))
+    added = tf.constant(np.repeat(blocks, 2).astype(np.uint32))[None]
+    second = tf.constant(np.tile([False, True], len(blocks)))[None]
+
+    def pairs(keys: Tensor, counters: Tensor) -> Tensor:
+        lower, upper = counters[:, 0:1], counters[:, 1:2]
+        x = (added + _low(lower), _high(lower), _low(upper), _high(upper))
+        x, _ = _rounds(x, (_low(keys), _high(keys)), ROUNDS)
+        return _join(tf.where(second, x[2], x[0]), tf.where(second, x[3], x[1]))
+
+    drawn = _in_halves(pairs, keys, counters, 2 * len(blocks))
+    return tf.reshape(tf.bitcast(drawn, tf.uint32), [-1, WORDS * len(blocks)])
+
+
+def _in_halves(
+    compute: Callable, keys: Tensor, counters: Tensor, columns: int
+) -> Tensor:
+    """Call a function for each half of the runs, in a loop: (runs, columns), uint64.
+
+    XLA stores what a loop returns. Of anything else it computes the random numbers of a
+    layer twice: where they are used, and again for the gradient.
+    """
+    runs = keys.shape[0]
+    if runs % 2:
+        return compute(keys, counters)
+    keys, counters = (tf.reshape(t, [2, runs // 2, -1]) for t in (keys, counters))
+    halves = tf.TensorArray(tf.uint64, 2, element_shape=[runs // 2, columns])
+    _, halves = tf.while_loop(
+        lambda half, _: half < 2,
+        lambda half, done: (
+            half + 1,
+            done.write(half, compute(keys[half], counters[half])),
+        ),
+        (0, halves),
+    )
+    return tf.reshape(halves.stack(), [runs, columns])
 
 
 def _encrypt(block: tuple, key: tuple) -> tuple:
     """Return ten rounds of Philox over four words with a key of two.
 
-    A loop, which XLA does not merge into those that use its result.
+    In a loop, which XLA does not merge into those that use its result.
     """
     _, block, _ = tf.while_loop(
-        lambda number, *_: number < ROUNDS,
-        lambda number, x, k: (number + 1, *_one_round(x, k)),
+        lambda number, *_: number < 2,
+        lambda number, x, k: (number + 1, *_rounds(x, k, ROUNDS // 2)),
         (0, block, key),
-        maximum_iterations=ROUNDS,
     )
     return block
+
+
+def _rounds(x: tuple, k: tuple, count: int) -> tuple[tuple, tuple]:
+    for _ in range(count):
+        x, k = _one_round(x, k)
+    return x, k
 
 
 def _one_round(x: tuple, k: tuple) -> tuple[tuple, tuple]:

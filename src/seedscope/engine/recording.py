@@ -139,5 +139,5 @@ class Recorder:
         values = [weight.numpy() for weight in self._model.weights]
         self.sha256.append(digest(values))
         if self._keep_weights != "none":
-            flat = [v.ravel().astype(np.float32) for v in values]
+            flat = [v.ravel().astype(self._dtype) for v in values]
             self._weights.append(np.concatenate(flat))

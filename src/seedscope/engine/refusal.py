@@ -16,9 +16,10 @@ import keras
 import tensorflow as tf
 
 from seedscope.data.load import load
+from seedscope.engine.cost import gains_nothing
 from seedscope.engine.kind import batch_specs, kind_of, program_of
 from seedscope.models import Built
-from seedscope.study import Run
+from seedscope.study import Engine, Run
 
 LOOPS = ("fit", "train_on_batch", "custom")  # which train to the same bits
 CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
@@ -26,34 +27,38 @@ LONGEST_SEQUENCE = 64  # time steps of a recurrent layer; each is compiled
 RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
 
 
-def refusal(run: Run, group_size: int | None = None) -> str | None:
-    """Return why a run cannot be trained in a group, or None if it can.
+def refusal(run: Run, engine: Engine) -> str | None:
+    """Return why a run is not trained in a group, or None if it is.
 
     Args:
         run: as planned.
-        group_size: `engine.group_size`.
+        engine: auto also refuses what gains nothing in a group of a width of its choice.
 
     Raises:
         ValueError: the run cannot be trained at all.
     """
-    key = json.dumps([asdict(run.settings), group_size], sort_keys=True)
+    key = json.dumps([asdict(run.settings), asdict(engine)], sort_keys=True)
     if key not in _answers:
-        _answers[key] = _refusal(run, group_size)
+        _answers[key] = _refusal(run, engine)
     return _answers[key]
 
 
 _answers: dict[str, str | None] = {}
 
 
-def _refusal(run: Run, group_size: int | None) -> str | None:
+def _refusal(run: Run, engine: Engine) -> str | None:
     reason = _setting(run)
     if reason:
         return reason
     examples = load(run)
-    program = program_of(kind_of(run, examples), run, examples, group_size)
+    program = program_of(kind_of(run, examples), run, examples, engine.group_size)
     reason = _layer(program.built)
     if reason:
         return reason
+    if engine.name == "auto" and not engine.group_size:
+        size = run.settings.loop.batch_size or len(examples.parts.train)
+        if reason := gains_nothing(program.built.model, size):
+            return reason
     try:
         with _quiet():
             program.lower(*batch_specs(run, examples, program))

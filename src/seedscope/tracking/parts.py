@@ -69,7 +69,7 @@ def _predictions(run_id: str, trace: Trace, outputs: bool) -> pl.DataFrame:
 
 
 def _weights(run_id: str, trace: Trace) -> pl.DataFrame:
-    return _rows(run_id, "snapshot", 0, {"values": trace.weights})
+    return _rows(run_id, "snapshot", 0, {"values": trace.weights.astype(np.float32)})
 
 
 def _rows(
