@@ -1,11 +1,11 @@
 """Choose the width of groups, and between the engines, by a model's work.
 
-A group of `width` runs costs compile + steps x (a + b x width) seconds, its copies that
-fill it up included; Keras costs steps x (c + d x work) for each run. benchmarks/batched.py
-fits the constants. While a run's step is less work than GROUP_WORK, c, Keras' own time
-for each step, outweighs the rest and groups gain; then d and b meet.
+A group of `width` runs costs compile + steps x (a + b x width) seconds, the copies that
+fill it up included; Keras costs steps x (c + d x work) for each run, where b grows with
+the work too. benchmarks/batched.py measures them. Groups gain while c, Keras' own time
+for a step, outweighs the rest: for steps of less work than GROUP_WORK.
 
-Whatever is chosen depends on the settings alone: an engine or width that depended on how
+Whatever is chosen depends on the settings alone: an engine or width that followed how
 many runs are left to train would give a study other bits when it is started again.
 """
 

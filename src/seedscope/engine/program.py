@@ -77,15 +77,17 @@ class Program:
             [values.get(id(v), self._repeated(v)) for v in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
         )
-        return numbers, State(trainable, other, self._slots(numbers))
+        return numbers, State(trainable, other, self._slots(numbers, trainable))
 
     def lower(self, x: tf.TensorSpec, y: tf.TensorSpec) -> None:
         """Trace the training step for batches, shape (steps, runs, batch, ...).
 
         Raises:
-            ValueError: TensorFlow cannot map an operation over runs.
+            ValueError: TensorFlow cannot map an operation over runs, or the optimizer
+                starts from numbers that a group cannot be given.
             tf.errors.OpError: XLA cannot compile one.
         """
+        self._started_as()
         model, floatx = self.built.model, keras.config.floatx()
         variables = (
             model.trainable_variables,
@@ -141,13 +143,48 @@ class Program:
         held |= zip(ids, state.other, strict=True)
         return [held[id(variable)].numpy() for variable in model.weights]
 
-    def _slots(self, numbers: dict[str, np.ndarray]) -> list[np.ndarray]:
-        slots = [self._repeated(variable) for variable in self._optimizer.variables]
+    def _slots(
+        self, numbers: dict[str, np.ndarray], trainable: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Return the optimizer's variables; one that starts as a weight is that array.
+
+        The same array, so that it takes part in a perturbation of the weights.
+        """
+        held = {id(v): t for v, t in zip(self._trainable, trainable, strict=True)}
+        slots = [
+            self._repeated(slot) if weight is None else held[id(weight)]
+            for slot, weight in zip(
+                self._optimizer.variables, self._started_as(), strict=True
+            )
+        ]
         rate = getattr(self._optimizer, "_learning_rate", None)
         for place, variable in enumerate(self._optimizer.variables):
             if variable is rate and "learning_rate" in numbers:
                 slots[place] = numbers["learning_rate"].astype(slots[place].dtype)
         return slots
+
+    def _started_as(self) -> list[Any]:
+        """Return which weight each of the optimizer's variables starts as, or None.
+
+        Raises:
+            ValueError: one starts as something else than a constant or a weight.
+        """
+        weights = [(w, np.asarray(w)) for w in self._trainable]
+        found = []
+        for slot in self._optimizer.variables:
+            start = np.asarray(slot)
+            same = [w for w, value in weights if np.array_equal(value, start)]
+            found.append(same[0] if same and start.any() else None)
+            if found[-1] is None and start.size and (start != start.flat[0]).any():
+                raise ValueError(
+                    f"optimizer {type(self._optimizer).__name__} starts {slot.name} "
+                    "from numbers of its own"
+                )
+        return found
+
+    @property
+    def _trainable(self) -> list[Any]:
+        return self.built.model.trainable_variables
 
     def _repeated(self, variable: Any) -> np.ndarray:
         return np.repeat(np.asarray(variable)[None], self.width, axis=0)
@@ -188,7 +225,7 @@ def compile_program(
         numbers: which hyperparameters differ between the runs of a group.
     """
     _unroll(built.model)
-    with _stateless_optimizers():
+    with stateless_optimizers():
         optimizer.build(built.model.trainable_variables)
     padded = _row_wise(built.model)
     run = _OneRun(built.model, objective, optimizer, padded)
@@ -206,7 +243,7 @@ def compile_program(
         """Take steps with batches x, y of shape (steps, runs, batch, ...)."""
 
         def body(step: Tensor, now: State, values: Any) -> tuple:
-            with _stateless_optimizers():
+            with stateless_optimizers():
                 after, value = tf.vectorized_map(
                     lambda given: run.step(given, present[step]),
                     (now, numbers, rates[step], x[step], y[step]),
@@ -360,7 +397,7 @@ def _schedule(optimizer: keras.optimizers.Optimizer) -> Any:
 
 
 @contextmanager
-def _stateless_optimizers() -> Iterator[None]:
+def stateless_optimizers() -> Iterator[None]:
     """Take away what Keras' optimizers do for tf.distribute on TensorFlow.
 
     Keras has `stateless_apply` for every optimizer and blocks it on TensorFlow, only

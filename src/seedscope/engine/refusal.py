@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seedscope.data.load import load
 from seedscope.engine.cost import gains_nothing
 from seedscope.engine.kind import batch_specs, kind_of, program_of
-from seedscope.models import Built
+from seedscope.engine.program import stateless_optimizers
+from seedscope.models import Built, build_optimizer
 from seedscope.study import Engine, Run
 
 LOOPS = ("fit", "train_on_batch", "custom")  # which train to the same bits
@@ -32,7 +34,7 @@ def refusal(run: Run, engine: Engine) -> str | None:
 
     Args:
         run: as planned.
-        engine: auto also refuses what gains nothing in a group of a width of its choice.
+        engine: auto, with no group size, also refuses what gains nothing in a group.
 
     Raises:
         ValueError: the run cannot be trained at all.
@@ -52,7 +54,7 @@ def _refusal(run: Run, engine: Engine) -> str | None:
         return reason
     examples = load(run)
     program = program_of(kind_of(run, examples), run, examples, engine.group_size)
-    reason = _layer(program.built)
+    reason = _layer(program.built) or _optimizer(run)
     if reason:
         return reason
     if engine.name == "auto" and not engine.group_size:
@@ -108,6 +110,33 @@ def _layer(built: Built) -> str | None:
                 return f"{name} takes more than {LONGEST_SEQUENCE} time steps"
         if isinstance(layer, CONVOLUTIONS) and layer.groups > 1:
             return f"{name} convolves in groups"
+    return None
+
+
+def _optimizer(run: Run) -> str | None:
+    """Step as `fit` does and as a group does: an optimizer's two ways may differ."""
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=shape) for shape in ((3, 2), (2,))]
+    gradients = [keras.ops.convert_to_tensor(value * 0.3 + 0.1) for value in start]
+    settings = run.settings
+    fitted, stepped = (
+        build_optimizer(settings.optimizer, settings.loop.schedule, 10)
+        for _ in range(2)
+    )
+    variables, others = ([keras.Variable(v) for v in start] for _ in range(2))
+    fitted.build(variables)
+    with stateless_optimizers():
+        stepped.build(others)
+        values = [keras.ops.convert_to_tensor(v) for v in others]
+        slots = [keras.ops.convert_to_tensor(v) for v in stepped.variables]
+    for _ in range(3):
+        fitted.apply(gradients)
+        with stateless_optimizers():
+            values, slots = stepped.stateless_apply(slots, gradients, values)
+    for variable, value in zip(variables, values, strict=True):
+        if not np.allclose(variable, value, atol=1e-5):
+            name = type(fitted).__name__
+            return f"optimizer {name} steps otherwise in Keras' stateless way"
     return None
 
 
