@@ -171,6 +171,17 @@ def test_arms_that_differ_in_numbers_share_a_program_and_keep_their_numbers():
         assert_alike(trace, sequential.train(trace.run, "epochs"), atol=1e-5)
 
 
+@pytest.mark.slow
+def test_dropout_rates_and_penalties_are_numbers_too():
+    levels = "+factor.levels={model.dropout:[0.1,0.6],model.l2:[0.01,0.1]}"
+    runs = plan(*TINY, "replicates=1", "model.l1=0.001", levels)
+    assert {run.settings.model["dropout"] for run in runs} == {0.1, 0.6}
+    groups = list(batched.train(runs, KEEP))
+    assert [len(group) for group in groups] == [4]
+    for trace in groups[0]:
+        assert_alike(trace, sequential.train(trace.run, "epochs"), atol=1e-5)
+
+
 OPTIMIZERS = {
     "SGD": "{momentum:0.9,nesterov:true,clipvalue:0.1}",
     "RMSprop": "{centered:true,momentum:0.5}",

@@ -84,7 +84,7 @@ class Group:
         outputs, sums, extra = [], 0.0, 0.0
         for chunk in self._feed.chunks(part):
             answers, totals = self.program.answer(
-                self.state, chunk.x, chunk.y, chunk.present
+                self.state, self._numbers, chunk.x, chunk.y, chunk.present
             )
             totals = totals.numpy().astype(np.float64)
             outputs.append(answers.numpy())

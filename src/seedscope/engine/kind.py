@@ -17,7 +17,8 @@ from seedscope.draws import batch_bounds
 from seedscope.engine.cost import group_width
 from seedscope.engine.feed import fed, steps_in_call
 from seedscope.engine.initial import drawer
-from seedscope.engine.program import Program, compile_program, numbers_of
+from seedscope.engine.numbers import numbers_of
+from seedscope.engine.program import Program, compile_program
 from seedscope.models import Built, build, build_optimizer, objective
 from seedscope.study import Run
 
@@ -27,11 +28,14 @@ KEPT_PROGRAMS = 8  # each holds its compiled code
 def kind_of(run: Run, examples: Examples) -> str:
     """Return the name of a run's kind."""
     settings, loop = run.settings, run.settings.loop
-    optimizer = {k: v for k, v in settings.optimizer.items() if k != "name"}
-    optimizer |= dict.fromkeys(numbers_of(run), "one for each run")
+    numbers = dict.fromkeys(numbers_of(run), "one for each run")
+    optimizer, model = (
+        {k: numbers.get(k, v) for k, v in part.items() if k != "name"}
+        for part in (settings.optimizer, settings.model)
+    )
     return json.dumps(
         [
-            settings.model,
+            model,
             optimizer,
             [loop.epochs, loop.batch_size, loop.drop_remainder, loop.schedule],
             [loop.patience, loop.loss, loop.metrics, settings.runtime.precision],

@@ -24,6 +24,12 @@ from seedscope.engine import (  # noqa: F401  they register themselves
     converters_image,
     converters_random,
 )
+from seedscope.engine.numbers import (
+    given_to_model,
+    given_to_optimizer,
+    numbers_of,
+    scheduled_rates,
+)
 from seedscope.engine.recording import batch_values
 from seedscope.models import Built, Objective
 from seedscope.study import Run
@@ -37,7 +43,6 @@ MOVING = (  # preprocessing layers that treat each image by itself
     keras.layers.RandomTranslation,
     keras.layers.RandomZoom,
 )
-NUMBERS = ("learning_rate", "weight_decay")  # one value for each run of a group
 
 
 class State(NamedTuple):
@@ -57,7 +62,7 @@ class Program:
     width: int  # runs in a group
     padded: bool  # the last batch of an epoch is filled up, and the filling left out
     advance: Any  # (state, numbers, rates, active, x, ...) -> (state, values)
-    answer: Any  # (state, x, y, present) -> (outputs, sums)
+    answer: Any  # (state, numbers, x, y, present) -> (outputs, sums)
     _numbers: tuple[str, ...]
     _optimizer: keras.optimizers.Optimizer
     _draw: Any  # seeds -> {id of variable: initial values of all runs}
@@ -110,28 +115,8 @@ class Program:
         )(stage="hlo")
 
     def rates(self, numbers: dict[str, np.ndarray], steps: int) -> np.ndarray:
-        """Return the scheduled learning rates, shape (steps, runs); else zeros.
-
-        The optimizer's own schedule, called where nothing is mapped: it may branch.
-        """
-        schedule = _schedule(self._optimizer)
-        if schedule is None:
-            return np.zeros((steps, self.width), keras.config.floatx())
-        peaks = numbers.get("learning_rate", np.zeros(self.width))
-        config = schedule.get_config()
-        name = "initial_learning_rate"
-        name = "warmup_target" if config.get("warmup_target") else name
-        curves = {}
-        for peak in map(float, np.unique(peaks)):
-            given = {name: peak} if "learning_rate" in numbers else {}
-            curve = type(schedule).from_config({**config, **given})
-            rate = tf.function(
-                lambda count, curve=curve: tf.map_fn(
-                    curve, tf.range(count), keras.config.floatx()
-                )
-            )
-            curves[peak] = rate(tf.constant(steps)).numpy()
-        return np.stack([curves[float(peak)] for peak in peaks], axis=1)
+        """Return the scheduled learning rates, shape (steps, runs); else zeros."""
+        return scheduled_rates(self._optimizer, numbers, steps, self.width)
 
     def weights(self, state: State) -> list[np.ndarray]:
         """Return the values of `model.weights`, each of shape (runs, ...)."""
@@ -190,22 +175,6 @@ class Program:
         return np.repeat(np.asarray(variable)[None], self.width, axis=0)
 
 
-def numbers_of(run: Run) -> dict[str, float]:
-    """Return the hyperparameters of a run that a program takes as tensors.
-
-    A user's own optimizer function may do anything with its arguments: those of Keras
-    pass them on.
-    """
-    optimizer = run.settings.optimizer
-    if not optimizer["_target_"].startswith("keras.optimizers."):
-        return {}
-    return {
-        name: float(optimizer[name])
-        for name in NUMBERS
-        if isinstance(optimizer.get(name), int | float)
-    }
-
-
 def compile_program(
     built: Built,
     objective: Objective,
@@ -262,10 +231,10 @@ def compile_program(
         return kept, values.stack()
 
     def answer(
-        state: State, x: Tensor, y: Tensor, present: Tensor
+        state: State, numbers: dict[str, Tensor], x: Tensor, y: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         return tf.vectorized_map(
-            run.answer, (state.trainable, state.other, x, y, present), False
+            run.answer, (state.trainable, state.other, numbers, x, y, present), False
         )
 
     options = {"jit_compile": True, "autograph": False}
@@ -296,13 +265,15 @@ class _OneRun:
         state, numbers, rate, x, y = given
         with tf.GradientTape() as tape:
             tape.watch(state.trainable)
-            outputs, other, losses = self._call(state.trainable, state.other, x, True)
+            outputs, other, losses = self._call(
+                state.trainable, state.other, numbers, x, True
+            )
             loss = self._loss(y, outputs, present)
             if losses:
                 loss = keras.ops.sum([loss, *losses])
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, state.trainable)
-        with _hyperparameters(self.optimizer, numbers, rate):
+        with given_to_optimizer(self.optimizer, numbers, rate):
             trainable, slots = self.optimizer.stateless_apply(
                 state.slots, gradients, state.trainable
             )
@@ -333,8 +304,8 @@ class _OneRun:
 
         The last sum is that of the weights' regularization, once.
         """
-        trainable, other, x, y, present = given
-        outputs, _, losses = self._call(trainable, other, x, False)
+        trainable, other, numbers, x, y, present = given
+        outputs, _, losses = self._call(trainable, other, numbers, x, False)
         goal = self.objective
         mean = goal.loss(y, outputs, sample_weight=present)
         total = tf.cast(mean, present.dtype) * tf.cast(tf.size(present), present.dtype)
@@ -346,14 +317,22 @@ class _OneRun:
         return outputs, tf.stack([total, *sums, tf.cast(extra, present.dtype)])
 
     def _call(
-        self, trainable: list[Tensor], other: list[Tensor], x: Tensor, training: bool
+        self,
+        trainable: list[Tensor],
+        other: list[Tensor],
+        numbers: dict[str, Tensor],
+        x: Tensor,
+        training: bool,
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         model = self.model
         pairs = [
             *zip(model.trainable_variables, trainable, strict=True),
             *zip(model.non_trainable_variables, other, strict=True),
         ]
-        with keras.StatelessScope(pairs, collect_losses=True) as scope:
+        with (
+            given_to_model(model, numbers),
+            keras.StatelessScope(pairs, collect_losses=True) as scope,
+        ):
             outputs = model(x, training=training)
             losses = list(model.losses)
         known = {id(variable) for variable, _ in pairs}
@@ -364,36 +343,6 @@ class _OneRun:
             )
         after = [scope.get_current_value(v) for v in model.non_trainable_variables]
         return outputs, after, losses
-
-
-@contextmanager
-def _hyperparameters(
-    optimizer: keras.optimizers.Optimizer, numbers: dict[str, Tensor], rate: Tensor
-) -> Iterator[None]:
-    """Put this run's numbers where the optimizer looks for its own.
-
-    A constant learning rate is a variable of the optimizer, hence part of its slots.
-    """
-    given = {}
-    if "weight_decay" in numbers:
-        given["weight_decay"] = numbers["weight_decay"]
-    if _schedule(optimizer):
-        given["_learning_rate"] = rate
-    before = {name: getattr(optimizer, name) for name in given}
-    try:
-        for name, value in given.items():
-            setattr(optimizer, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(optimizer, name, value)
-
-
-def _schedule(optimizer: keras.optimizers.Optimizer) -> Any:
-    """Return the optimizer's learning rate schedule, or None if it is constant."""
-    rate = getattr(optimizer, "_learning_rate", None)
-    kind = keras.optimizers.schedules.LearningRateSchedule
-    return rate if isinstance(rate, kind) else None
 
 
 @contextmanager
