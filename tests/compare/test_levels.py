@@ -57,7 +57,8 @@ def test_levels_say_whether_they_repeat_and_how_far_they_land(comparison):
 
 
 def test_a_level_that_does_not_repeat_is_named_in_every_report(comparison):
-    said = summary.sentences(comparison)[0]
+    said, drawn, *_ = summary.sentences(comparison)
+    assert drawn == "Drawn anew in each repeat: threads intra_op_threads:4 (order)."
     assert "2 of 3 levels repeat bit for bit" in said
     assert "threads intra_op_threads:4 (3 of 3)" in said
     assert any("the machine itself is a source" in n for n in comparison.notes)

@@ -42,12 +42,12 @@ def columns(table: list[tuple[str, ...]]) -> list[int]:
 
 
 def terminal(comparison: Comparison) -> Table:
-    """Return the table for `rich`."""
+    """Return the table for `rich`; a sentence below says which draws differ."""
     body = rows(comparison)
-    shown = columns(body)
+    shown = [i for i in columns(body) if HEADS[i] != "other draws"]
     table = Table(title=TITLE, title_justify="left", title_style="bold", box=SIMPLE)
     for i in shown:
-        table.add_column(HEADS[i], justify="right" if 0 < i < 9 else "left")
+        table.add_column(HEADS[i], justify="right" if i else "left")
     for row in body:
         table.add_row(*(escape(row[i]) for i in shown))
     return table

@@ -68,6 +68,10 @@ def _levels(comparison: Comparison) -> Iterator[str]:
     if same:
         text += f"; the same bits as {found[0].arm}: {', '.join(same)}"
     yield f"{text}."
+    anew = {v.arm: [name for name, same in v.draws.items() if not same] for v in found}
+    others = [f"{arm} ({', '.join(names)})" for arm, names in anew.items() if names]
+    if others:
+        yield f"Drawn anew in each repeat: {'; '.join(others)}."
 
 
 def _at_baseline(level: Level) -> bool:
