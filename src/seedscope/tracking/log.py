@@ -39,7 +39,7 @@ from seedscope.tracking.store import PROJECT, Store, search
 AT_ONCE = 1000  # metrics that one log_batch call takes
 LONGEST = 500  # characters of a tag or parameter that every store takes
 POINTS = 1000  # of a curve, that the MLflow UI draws without thinning
-POINTS_OF_A_STUDY = 30_000  # of each curve, over all runs: SQLite takes half a minute
+POINTS_OF_A_STUDY = 10_000  # of each curve, over all runs: SQLite takes ten seconds
 
 
 class StudyLog:
