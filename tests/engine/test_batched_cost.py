@@ -17,7 +17,7 @@ def test_every_kernel_counts_once_for_each_place_it_is_laid_on():
     assert multiply_adds(model, batch_size=2) == 2 * (9 * 4 * 64 + 256 * 10)
 
 
-@pytest.mark.parametrize(("units", "width"), [(8, 256), (2000, 16), (100_000, 8)])
+@pytest.mark.parametrize(("units", "width"), [(8, 256), (1000, 16), (100_000, 8)])
 def test_larger_models_train_in_narrower_groups(units, width):
     model = keras.Sequential([keras.Input((9,)), layers.Dense(units)])
     assert group_width(model, batch_size=32) == width

@@ -3,7 +3,7 @@
 A group of `width` runs costs compile + steps x (a + b x width) seconds, the copies that
 fill it up included; Keras costs steps x (c + d x work) for each run, where b grows with
 the work too. benchmarks/batched.py measures them. Groups gain while c, Keras' own time
-for a step, outweighs the rest: for steps of less work than GROUP_WORK.
+for a step, outweighs the rest: for steps of less work than ALONE_WORK.
 
 Whatever is chosen depends on the settings alone: an engine or width that followed how
 many runs are left to train would give a study other bits when it is started again.
@@ -13,7 +13,8 @@ import math
 
 import keras
 
-GROUP_WORK = 2e7  # multiply-adds of a step beyond which more runs in it gain nothing
+GROUP_WORK = 1e7  # multiply-adds of a group's step: more leave the caches of a core
+ALONE_WORK = 2e7  # multiply-adds of a run's step that keep Keras busy by themselves
 LEAST_WIDTH, MOST_WIDTH = 8, 256
 
 
@@ -39,7 +40,7 @@ def group_width(model: keras.Model, batch_size: int) -> int:
 def gains_nothing(model: keras.Model, batch_size: int) -> str | None:
     """Return why groups train a model no faster than Keras does, or None."""
     work = multiply_adds(model, batch_size)
-    if work <= GROUP_WORK:
+    if work <= ALONE_WORK:
         return None
     return (
         f"a step of this model is {work / 1e6:.0f} million multiply-adds, which groups "
