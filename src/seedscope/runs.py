@@ -26,9 +26,21 @@ class Runs:
     figure: str | None = None  # the figure that answers the study's question
 
     def arms(self) -> dict[str, pl.DataFrame]:
-        """Return the runs of each arm, arms in the order in which they were trained."""
+        """Return the runs of each arm, in planned order: groups of runs end in any.
+
+        Factors come in the order in which they were trained, as do runs without a plan.
+        """
         groups = self.table.partition_by("arm", maintain_order=True)
-        return {group["arm"][0]: group for group in groups}
+        found = {group["arm"][0]: group for group in groups}
+        if not self.planned:
+            return found
+        plan = {arm: place for place, arm in enumerate(self.planned)}
+        factors = list(dict.fromkeys(self.table["factor"]))
+
+        def place(arm: str) -> tuple[int, int]:
+            return factors.index(found[arm]["factor"][0]), plan.get(arm, len(plan))
+
+        return {arm: found[arm] for arm in sorted(found, key=place)}
 
     def arm(self, name: str) -> "Runs":
         """Return one arm as runs of their own."""

@@ -29,9 +29,6 @@ def compare_levels(runs: Runs, score: str) -> tuple[Level, ...]:
     }
     if len(still) < 2 or runs.traces is None:
         return ()
-    plan = list(runs.planned)
-    if set(still) <= set(plan):  # side by side, runs end in any order
-        still = {name: still[name] for name in sorted(still, key=plan.index)}
     ids = {
         name: table.filter(~pl.col("diverged")).sort("replicate")["run_id"].to_list()
         for name, table in still.items()

@@ -1,4 +1,4 @@
-"""Say in three to six sentences what a comparison found, every number computed."""
+"""Say in three to seven sentences what a comparison found, every number computed."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from seedscope.report.rounding import (
     with_interval,
 )
 
-MOST = 6  # sentences
+MOST = 7  # sentences
 WITHIN = 1.96 * 2**0.5  # sds that 95 % of the differences of two normal runs lie in
 
 
@@ -33,7 +33,7 @@ def control(comparison: Comparison) -> str | None:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Return three to six sentences; fewer where hardly anything was measured."""
+    """Return three to seven sentences; fewer where hardly anything was measured."""
     parts = (
         _levels,
         _overall,
@@ -42,6 +42,7 @@ def sentences(comparison: Comparison) -> list[str]:
         _difference,
         _test_set,
         _churn,
+        _ensemble,
         _advice,
     )
     found = [sentence for part in parts for sentence in part(comparison)]
@@ -195,6 +196,20 @@ def _churn(comparison: Comparison) -> Iterator[str]:
     yield (
         f"Two runs of {arm.name} give a different label to "
         f"{percent(churn.mean, churn.low, churn.high)} of the test examples."
+    )
+
+
+def _ensemble(comparison: Comparison) -> Iterator[str]:
+    """Say what averaging the outputs of all runs gains over one of them."""
+    arm = _reference(comparison)
+    found = arm.test_set.ensemble if arm and arm.test_set else None
+    if found is None:
+        return
+    gain = with_interval(*(100 * v for v in (found.gain, found.low, found.high)), "pp")
+    yield (
+        f"The {found.replicates} runs of {arm.name} together, their outputs averaged, "
+        f"label {100 * found.ensemble_accuracy:.1f} % of the test examples rightly, "
+        f"{gain} more than one of them does."
     )
 
 
