@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from seedscope.models import build, build_optimizer, objective
+from seedscope.building import build
+from seedscope.objective import objective
+from seedscope.optimizer import build_optimizer
 from seedscope.trace import digest
 
 SEEDS = {"init": 1, "dropout": 2, "augmentation": 3}

@@ -19,7 +19,7 @@ FLOORS = (
     ("seeds", "study", "trace"),
     ("settings", "design", "plan", "commandline", "targets", "runs", "hardware"),
     ("question", "runs_file"),
-    ("data", "draws", "models", "progress"),
+    ("building", "data", "draws", "models", "objective", "optimizer", "progress"),
     ("article_models",),
     ("engine",),
     ("tracking",),
@@ -30,8 +30,16 @@ FLOORS = (
     ("answer", "verdicts"),
 )
 HOMES = {
-    "tensorflow": ("models", "engine"),
-    "keras": ("models", "article_models", "engine", "data"),
+    "tensorflow": ("building", "engine"),
+    "keras": (
+        "models",
+        "building",
+        "objective",
+        "optimizer",
+        "article_models",
+        "engine",
+        "data",
+    ),
     "mlflow": ("tracking",),
     "hydra": ("commandline",),
     "omegaconf": ("settings", "commandline", "question"),

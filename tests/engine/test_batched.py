@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from composing import ROOT, plan
 
+from seedscope.building import build
 from seedscope.data.load import load
 from seedscope.engine import batched, sequential
 from seedscope.engine.group_recording import weight_digests
 from seedscope.engine.initial import drawer
-from seedscope.models import build
 from seedscope.stats.spread import spread
 from seedscope.study import Engine
 from seedscope.trace import digest

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.data.load import Examples
-from seedscope.models import Objective
+from seedscope.objective import Objective
 
 CHUNK = 128  # examples of each run that are scored at once
 MEMORY = 2**28  # bytes of features that one call may train on

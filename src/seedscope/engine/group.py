@@ -8,8 +8,9 @@ import tensorflow as tf
 from seedscope.data.load import Examples
 from seedscope.draws import batch_bounds, epoch_orders
 from seedscope.engine.feed import Feed, fed
+from seedscope.engine.one_run import State
 from seedscope.engine.perturbation import perturb
-from seedscope.engine.program import Program, State
+from seedscope.engine.program import Program
 from seedscope.seeds import UNPERTURBED
 from seedscope.study import Run
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seedscope.models import Built, Weight
+from seedscope.building import Built, Weight
 from seedscope.seeds import stream_seed
 from seedscope.study import Run
 

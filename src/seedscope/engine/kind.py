@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seedscope.building import Built, build
 from seedscope.data.load import Examples
 from seedscope.draws import batch_bounds
 from seedscope.engine.cost import group_width
@@ -19,7 +20,8 @@ from seedscope.engine.feed import fed, steps_in_call
 from seedscope.engine.initial import drawer
 from seedscope.engine.numbers import numbers_of
 from seedscope.engine.program import Program, compile_program
-from seedscope.models import Built, build, build_optimizer, objective
+from seedscope.objective import objective
+from seedscope.optimizer import build_optimizer
 from seedscope.study import Run
 
 KEPT_PROGRAMS = 8  # each holds its compiled code

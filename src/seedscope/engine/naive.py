@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seedscope.building import Built, make_model
 from seedscope.data.load import load
 from seedscope.engine import runtime
 from seedscope.engine.recording import Recorder
@@ -26,7 +27,6 @@ from seedscope.engine.sequential import (
     recording,
     trace_of,
 )
-from seedscope.models import Built, make_model
 from seedscope.study import Run
 from seedscope.trace import Trace, digest
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seedscope.models import Objective
+from seedscope.objective import Objective
 from seedscope.seeds import UNPERTURBED
 
 

@@ -1,37 +1,30 @@
 """Compile the training of a group of runs that differ only in seeds and numbers.
 
-One run's training step is written once, as a function of tensors: Keras calls the model
-in a stateless scope, the gradient is taken, and a Keras optimizer updates. It is mapped
-over the runs of a group with `tf.vectorized_map`, put into a loop over the steps and
-compiled with XLA. A *program* is the result, for one width: a group always has as many
-runs as the program is wide, so a run is the same bits whichever runs it travels with.
+One run's training step is mapped over the runs of a group with `tf.vectorized_map`, put
+into a loop over the steps and compiled with XLA. A *program* is the result, for one
+width: a group always has as many runs as the program is wide, so a run is the same bits
+whichever runs it travels with.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.tensorflow.optimizer import TFOptimizer
-from keras.src.optimizers.base_optimizer import BaseOptimizer
 
+from seedscope.building import Built
 from seedscope.engine import (  # noqa: F401  they register themselves
     converters_array,
     converters_conv,
     converters_image,
     converters_random,
 )
-from seedscope.engine.numbers import (
-    given_to_model,
-    given_to_optimizer,
-    numbers_of,
-    scheduled_rates,
-)
-from seedscope.engine.recording import batch_values
-from seedscope.models import Built, Objective
+from seedscope.engine.numbers import numbers_of, scheduled_rates
+from seedscope.engine.one_run import OneRun, State
+from seedscope.engine.stateless import stateless_optimizers
+from seedscope.objective import Objective
 from seedscope.study import Run
 
 Tensor = Any
@@ -43,14 +36,6 @@ MOVING = (  # preprocessing layers that treat each image by itself
     keras.layers.RandomTranslation,
     keras.layers.RandomZoom,
 )
-
-
-class State(NamedTuple):
-    """What training changes; every tensor has the runs in front."""
-
-    trainable: list[Tensor]
-    other: list[Tensor]  # moving statistics, states of seed generators
-    slots: list[Tensor]  # the optimizer's variables
 
 
 @dataclass(frozen=True)
@@ -197,7 +182,7 @@ def compile_program(
     with stateless_optimizers():
         optimizer.build(built.model.trainable_variables)
     padded = _row_wise(built.model)
-    run = _OneRun(built.model, objective, optimizer, padded)
+    run = OneRun(built.model, objective, optimizer, padded)
 
     def advance(
         state: State,
@@ -251,132 +236,6 @@ def compile_program(
     )
 
 
-@dataclass(frozen=True)
-class _OneRun:
-    """What one run computes; `tf.vectorized_map` makes it what a group computes."""
-
-    model: keras.Model
-    objective: Objective
-    optimizer: keras.optimizers.Optimizer
-    padded: bool
-
-    def step(self, given: tuple, present: Tensor) -> tuple[State, Tensor]:
-        """Take one training step; `present` is 0 for examples that fill up a batch."""
-        state, numbers, rate, x, y = given
-        with tf.GradientTape() as tape:
-            tape.watch(state.trainable)
-            outputs, other, losses = self._call(
-                state.trainable, state.other, numbers, x, True
-            )
-            loss = self._loss(y, outputs, present)
-            if losses:
-                loss = keras.ops.sum([loss, *losses])
-            scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, state.trainable)
-        with given_to_optimizer(self.optimizer, numbers, rate):
-            trainable, slots = self.optimizer.stateless_apply(
-                state.slots, gradients, state.trainable
-            )
-        values = self._values(loss, y, outputs, present)
-        return State(trainable, other, slots), values
-
-    def _loss(self, y: Tensor, outputs: Tensor, present: Tensor) -> Tensor:
-        if not self.padded:
-            return self.objective.loss(y, outputs)
-        mean = self.objective.loss(y, outputs, sample_weight=present)
-        whole = tf.cast(tf.size(present), present.dtype) / tf.reduce_sum(present)
-        return mean * tf.cast(whole, mean.dtype)
-
-    def _values(
-        self, loss: Tensor, y: Tensor, outputs: Tensor, present: Tensor
-    ) -> Tensor:
-        if not self.padded:
-            return batch_values(self.objective, loss, y, outputs)
-        count = tf.reduce_sum(present)
-        values = [
-            tf.reduce_sum(_each(metric(y, outputs), present) * present) / count
-            for metric in self.objective.metrics.values()
-        ]
-        return tf.stack([tf.cast(value, tf.float32) for value in (loss, *values)])
-
-    def answer(self, given: tuple) -> tuple[Tensor, Tensor]:
-        """Return outputs at rest, and the sums of loss and metrics where present.
-
-        The last sum is that of the weights' regularization, once.
-        """
-        trainable, other, numbers, x, y, present = given
-        outputs, _, losses = self._call(trainable, other, numbers, x, False)
-        goal = self.objective
-        mean = goal.loss(y, outputs, sample_weight=present)
-        total = tf.cast(mean, present.dtype) * tf.cast(tf.size(present), present.dtype)
-        sums = [
-            tf.reduce_sum(_each(metric(y, outputs), present) * present)
-            for metric in goal.metrics.values()
-        ]
-        extra = keras.ops.sum(losses) if losses else 0.0
-        return outputs, tf.stack([total, *sums, tf.cast(extra, present.dtype)])
-
-    def _call(
-        self,
-        trainable: list[Tensor],
-        other: list[Tensor],
-        numbers: dict[str, Tensor],
-        x: Tensor,
-        training: bool,
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        model = self.model
-        pairs = [
-            *zip(model.trainable_variables, trainable, strict=True),
-            *zip(model.non_trainable_variables, other, strict=True),
-        ]
-        with (
-            given_to_model(model, numbers),
-            keras.StatelessScope(pairs, collect_losses=True) as scope,
-        ):
-            outputs = model(x, training=training)
-            losses = list(model.losses)
-        known = {id(variable) for variable, _ in pairs}
-        if set(scope.state_mapping) - known:
-            raise ValueError(
-                "a layer changes a variable that is not the model's own (a "
-                "keras.random call without a seed generator does)"
-            )
-        after = [scope.get_current_value(v) for v in model.non_trainable_variables]
-        return outputs, after, losses
-
-
-@contextmanager
-def stateless_optimizers() -> Iterator[None]:
-    """Take away what Keras' optimizers do for tf.distribute on TensorFlow.
-
-    Keras has `stateless_apply` for every optimizer and blocks it on TensorFlow, only
-    because the methods below want real variables.
-    """
-    methods = {
-        name: vars(TFOptimizer)[name]
-        for name in vars(TFOptimizer)
-        if name in vars(BaseOptimizer) and name not in ("__init__", "_clip_by_norm")
-    }
-    for name in methods:
-        setattr(TFOptimizer, name, vars(BaseOptimizer)[name])
-    for name in ("assign", "assign_add", "assign_sub"):
-        setattr(TFOptimizer, name, _dense(name))
-    try:
-        yield
-    finally:
-        for name, method in methods.items():
-            setattr(TFOptimizer, name, method)
-
-
-def _dense(name: str) -> Callable[[Any, Any, Tensor], None]:
-    """Return an update that takes the sparse gradients of embeddings too."""
-
-    def update(_: Any, variable: Any, value: Tensor) -> None:
-        getattr(variable, name)(tf.cast(tf.convert_to_tensor(value), variable.dtype))
-
-    return update
-
-
 def _row_wise(model: keras.Model) -> bool:
     """Tell whether every example goes through the model by itself.
 
@@ -398,12 +257,6 @@ def _unroll(model: keras.Model) -> None:
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.RNN):
             layer.unroll = True
-
-
-def _each(values: Tensor, present: Tensor) -> Tensor:
-    """Return one value for each example: some of Keras' metrics keep a last axis."""
-    values = tf.cast(tf.reshape(values, [present.shape[0], -1]), present.dtype)
-    return tf.reduce_mean(values, axis=1)
 
 
 def _against(active: Tensor, value: Tensor) -> Tensor:

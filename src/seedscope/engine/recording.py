@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.data.load import Examples
-from seedscope.models import Objective
+from seedscope.objective import Objective
 from seedscope.trace import digest
 
 CHUNK = 1024  # examples that are scored at once

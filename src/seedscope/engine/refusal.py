@@ -16,11 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seedscope.building import Built
 from seedscope.data.load import load
 from seedscope.engine.cost import gains_nothing
 from seedscope.engine.kind import batch_specs, kind_of, program_of
-from seedscope.engine.program import stateless_optimizers
-from seedscope.models import Built, build_optimizer
+from seedscope.engine.stateless import stateless_optimizers
+from seedscope.optimizer import build_optimizer
 from seedscope.study import Engine, Run
 
 LOOPS = ("fit", "train_on_batch", "custom")  # which train to the same bits

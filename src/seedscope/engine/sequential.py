@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seedscope.building import Built, build
 from seedscope.data.load import Examples, load
 from seedscope.draws import batch_bounds, epoch_orders
 from seedscope.engine import runtime
@@ -18,7 +19,8 @@ from seedscope.engine.pipeline import planned_batches
 from seedscope.engine.recording import Recorder, answer, batch_values
 from seedscope.engine.solve import solve
 from seedscope.engine.sources import check_sources
-from seedscope.models import Built, Objective, build, build_optimizer, objective
+from seedscope.objective import Objective, objective
+from seedscope.optimizer import build_optimizer
 from seedscope.study import Run
 from seedscope.trace import Predictions, Trace, digest
 

@@ -3,8 +3,8 @@
 A source without effect has no spread to measure.
 """
 
+from seedscope.building import Built
 from seedscope.data.load import uses_data_seed
-from seedscope.models import Built
 from seedscope.study import Run
 
 
