@@ -42,11 +42,13 @@ def answer_claims(question: Question, folder: Path, name_of: NameOf) -> None:
 
     verdicts = judge(claims, study_of, question.level)
     _show(verdicts, console, "Claims")
-    text = f"{_header(held)}\n\n{report.markdown(verdicts, question.level)}\n"
+    header, experiment = _header(held), store.experiment.experiment_id
+    text = f"{header}\n\n{report.markdown(verdicts, question.level)}\n"
+    linked = f"{header}\n\n{report.markdown(verdicts, question.level, experiment)}\n"
     numbers = report.frame(verdicts).write_csv()
     if question.output:
         _write(Path(question.output), text, numbers, console)
-    place = log_claims(store, text, numbers)
+    place = log_claims(store, linked, numbers)
     _say(console, f"Kept in MLflow: {place}")
 
 

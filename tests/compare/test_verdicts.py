@@ -68,7 +68,12 @@ def test_verdicts_are_printed_written_and_logged(
     assert (out / "claims.csv").read_text().startswith("claim,statement,verdict")
     (run,) = search(store, "tags.`seedscope.role` = 'claims'")
     assert run.info.status == "FINISHED"
-    assert "X1" in run.data.tags["mlflow.note.content"]
+    note = run.data.tags["mlflow.note.content"]
+    study = read_study(store, "made")
+    assert (
+        f"[`made`](#/experiments/{run.info.experiment_id}/runs/{study.study_id})"
+        in note
+    )
 
 
 def test_a_study_is_followed_by_the_verdicts_it_decides(store, folder, asked, capsys):

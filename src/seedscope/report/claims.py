@@ -93,8 +93,16 @@ def frame(verdicts: Sequence[Verdict]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def markdown(verdicts: Sequence[Verdict], level: float) -> str:
-    """Return all claims as Markdown, each with the numbers that decide it."""
+def markdown(
+    verdicts: Sequence[Verdict], level: float, experiment: str | None = None
+) -> str:
+    """Return all claims as Markdown, each with the numbers that decide it.
+
+    Args:
+        verdicts: on all claims.
+        level: coverage of the intervals.
+        experiment: its id in MLflow, whose pages the studies then link to.
+    """
     parts = [
         "| claim | statement | verdict |\n| --- | --- | --- |\n"
         + "\n".join(
@@ -106,11 +114,11 @@ def markdown(verdicts: Sequence[Verdict], level: float) -> str:
         "the whole interval lies among them. Claims are decided one by one: of "
         "many, a few intervals miss the truth.",
     ]
-    parts += [_section(verdict) for verdict in verdicts]
+    parts += [_section(verdict, experiment) for verdict in verdicts]
     return "\n\n".join(parts)
 
 
-def _section(verdict: Verdict) -> str:
+def _section(verdict: Verdict, experiment: str | None) -> str:
     claim = verdict.claim
     text = [f"## {claim.id}: {verdict.verdict}", claim.statement]
     if claim.not_testable:
@@ -118,7 +126,7 @@ def _section(verdict: Verdict) -> str:
     if verdict.condition:
         text.append(f"{verdict.condition}.")
     if verdict.cases:
-        rows = [_line(_cells(case)) for case in verdict.cases]
+        rows = [_line(_cells(case, experiment)) for case in verdict.cases]
         text.append("\n".join([_line(HEADS), _line("---" for _ in HEADS), *rows]))
     text += [f"{line[0].upper()}{line[1:]}." for line in _open(verdict)]
     return "\n\n".join(text)
@@ -140,7 +148,7 @@ def _open(verdict: Verdict) -> list[str]:
     return found
 
 
-def _cells(case: Decided) -> tuple[str, ...]:
+def _cells(case: Decided, experiment: str | None) -> tuple[str, ...]:
     return (
         _what(case),
         _arms(case),
@@ -148,7 +156,7 @@ def _cells(case: Decided) -> tuple[str, ...]:
         _region(case),
         case.case.expects,
         case.verdict,
-        _link(case),
+        _link(case, experiment),
     )
 
 
@@ -194,6 +202,10 @@ def _region(case: Decided) -> str:
     return f"{rounded(low, None)} to {rounded(high, None)}"
 
 
-def _link(case: Decided) -> str:
+def _link(case: Decided, experiment: str | None) -> str:
     study = f"`{case.case.study}`"
-    return f"{study} (run {case.study_id[:8]})" if case.study_id else study
+    if not case.study_id:
+        return study
+    if experiment is None:
+        return f"{study} (run {case.study_id[:8]})"
+    return f"[{study}](#/experiments/{experiment}/runs/{case.study_id})"
