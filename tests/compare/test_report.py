@@ -18,7 +18,7 @@ from seedscope.report.rounding import (
     unit_of,
     with_interval,
 )
-from seedscope.report.tables import rows, terminal
+from seedscope.report.tables import rows, short_names, terminal
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,17 @@ def test_a_mistake_in_the_question_is_named(override, message):
         config = compose("compare", overrides=[override])
     with pytest.raises(ValueError, match=message):
         question.read(config)
+
+
+@pytest.mark.parametrize(
+    ("arms", "head", "names"),
+    [
+        (["batch_size:8", "batch_size:32"], "batch_size", ["8", "32"]),
+        (["labels:a rate:1", "labels:b rate:1"], "arm", None),
+        (["none", "init", "all"], "arm", None),
+        (["batch_size:8", "rate:8"], "arm", None),
+        (["batch_size:8"], "arm", None),
+    ],
+)
+def test_a_setting_that_all_arms_share_is_named_once(arms, head, names):
+    assert short_names(arms) == (head, names or arms)

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from seedscope.comparison.results import Comparison, Level
 from seedscope.report.rounding import NONE, rounded, unit_of
+from seedscope.report.tables import short_names
 
 TITLE = "Levels at which nothing varies"
 CAPTION = (
@@ -33,7 +34,11 @@ HEADS = (
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """Return the text of each level's cells."""
-    return [_row(comparison, level) for level in comparison.levels]
+    _, names = short_names([level.arm for level in comparison.levels])
+    return [
+        _row(comparison, level, name)
+        for level, name in zip(comparison.levels, names, strict=True)
+    ]
 
 
 def columns(table: list[tuple[str, ...]]) -> list[int]:
@@ -47,7 +52,7 @@ def terminal(comparison: Comparison) -> Table:
     shown = [i for i in columns(body) if HEADS[i] != "other draws"]
     table = Table(title=TITLE, title_justify="left", title_style="bold", box=SIMPLE)
     for i in shown:
-        table.add_column(HEADS[i], justify="right" if i else "left")
+        table.add_column(HEADS[i], justify="right" if i else "left", overflow="fold")
     for row in body:
         table.add_row(*(escape(row[i]) for i in shown))
     return table
@@ -62,7 +67,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join([*lines, "", CAPTION])
 
 
-def _row(comparison: Comparison, level: Level) -> tuple[str, ...]:
+def _row(comparison: Comparison, level: Level, name: str) -> tuple[str, ...]:
     unit = unit_of(comparison.score)
     found = level.repeats
     ends = NONE
@@ -72,7 +77,7 @@ def _row(comparison: Comparison, level: Level) -> tuple[str, ...]:
     draws = [name for name, same in level.draws.items() if not same]
     difference = unit.scale * level.score_difference
     return (
-        _name(comparison, level),
+        name,
         "1" if found is None else str(found.runs),
         ends,
         _number(level.own_distance),
@@ -83,12 +88,6 @@ def _row(comparison: Comparison, level: Level) -> tuple[str, ...]:
         NONE if np.isnan(level.seconds_ratio) else f"{level.seconds_ratio:.2g}x",
         ", ".join(draws) or NONE,
     )
-
-
-def _name(comparison: Comparison, level: Level) -> str:
-    """Return an arm's name without the factor that all levels share."""
-    heads = {one.arm.partition(":")[0] for one in comparison.levels}
-    return level.arm.partition(":")[2] if len(heads) == 1 else level.arm
 
 
 def _number(value: float | None) -> str:

@@ -5,7 +5,7 @@ same rows. `frame` holds the unrounded numbers, one row per arm and score.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 from rich.box import SIMPLE
@@ -88,15 +88,29 @@ def columns(table: Sequence[Row]) -> list[str]:
     return names[:4] + filled
 
 
+def short_names(arms: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what to call arms below a head: without the setting that all share."""
+    parts = [arm.partition(":") for arm in arms]
+    heads = {head for head, _, _ in parts}
+    levels = [level for _, _, level in parts]
+    if len(arms) < 2 or len(heads) > 1 or not all(levels) or ":" in "".join(levels):
+        return "arm", list(arms)
+    return heads.pop(), levels
+
+
 def terminal(comparison: Comparison, score: str) -> Table:
     """Return the table of one score for `rich`."""
     body = rows(comparison, score)
     shown = columns(body)
+    head, names = short_names([row.arm for row in body])
+    body = [replace(row, arm=name) for row, name in zip(body, names, strict=True)]
     title = f"{score}, intervals at {100 * comparison.level:g} %"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
     for name in shown:
-        end = "left" if name == "arm" else "right"
-        table.add_column(HEADS[name], justify=end)
+        if name == "arm":
+            table.add_column(head, overflow="fold")
+        else:
+            table.add_column(HEADS[name], justify="right")
     for row in body:  # intervals under their numbers: the table fits 80 columns
         cells = [cell.replace(" [", "\n[") for cell in row.cells(shown)]
         table.add_row(*(escape(cell) for cell in cells))
