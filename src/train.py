@@ -41,7 +41,7 @@ def train(config: DictConfig) -> None:
     runs = plan_runs(study)
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
-    from seedscope.engine import launch
+    from seedscope.engine import choice, launch
 
     if not study.factor.fresh_process:
         launch.warm(runs[0].settings.runtime)
@@ -53,8 +53,9 @@ def train(config: DictConfig) -> None:
         open_study(connect(study.tracking), study, runs) as log,
         show(study, len(runs), len(log.missing)) as progress,
     ):
+        engine = choice.choose(study.engine, runs, progress.note)
         groups = launch.train(
-            log.missing, study.engine, study.factor.fresh_process, progress.note
+            log.missing, engine, study.factor.fresh_process, progress.note
         )
         try:
             for traces in groups:

@@ -18,13 +18,13 @@ import tensorflow as tf
 
 from seedscope.building import Built
 from seedscope.data.load import load
+from seedscope.engine.choice import own_loop
 from seedscope.engine.cost import gains_nothing
 from seedscope.engine.kind import batch_specs, kind_of, program_of
 from seedscope.engine.stateless import stateless_optimizers
 from seedscope.optimizer import build_optimizer
 from seedscope.study import Engine, Run
 
-LOOPS = ("fit", "train_on_batch", "custom")  # which train to the same bits
 CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 LONGEST_SEQUENCE = 64  # time steps of a recurrent layer; each is compiled
 RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
@@ -50,7 +50,7 @@ _answers: dict[str, str | None] = {}
 
 
 def _refusal(run: Run, engine: Engine) -> str | None:
-    reason = _setting(run)
+    reason = own_loop(run.settings)
     if reason:
         return reason
     examples = load(run)
@@ -67,32 +67,6 @@ def _refusal(run: Run, engine: Engine) -> str | None:
             program.lower(*batch_specs(run, examples, program))
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
         return _told(str(error))
-    return None
-
-
-def _setting(run: Run) -> str | None:
-    runtime, optimizer = run.settings.runtime, run.settings.optimizer
-    wanted = {
-        "precision": ("float32", "float64"),
-        "compilation": ("graph",),
-        "distribution": ("none",),
-        "input_pipeline": ("arrays",),
-        "seeding": ("sources",),
-        "intra_op_threads": (0,),  # compiled code has threads and kernels of its own
-        "inter_op_threads": (0,),
-        "op_determinism": (False,),
-        "onednn": (None,),
-    }
-    if run.settings.loop.name == "solve":
-        return "loop=solve takes no training steps"
-    for name, choices in wanted.items():
-        if (value := getattr(runtime, name)) not in choices:
-            return f"runtime.{name}={value} is what Keras' own loop does with it"
-    if run.settings.loop.name not in LOOPS:
-        return f"loop.name={run.settings.loop.name} is no loop over batches"
-    for name in ("use_ema", "gradient_accumulation_steps"):
-        if optimizer.get(name):
-            return f"optimizer.{name} is kept by Keras' own loop"
     return None
 
 
