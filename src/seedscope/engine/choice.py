@@ -1,8 +1,8 @@
 """Choose the engine of a whole job by its settings, without TensorFlow.
 
 Arms compare only where they were trained alike: the engines agree to rounding, not in
-their bits or in their seconds. So where one arm needs Keras' own loop all are trained by
-it, also those that are trained another day.
+their bits or in their seconds. So where one arm needs Keras' own loop all are trained
+by it, also those that are trained another day.
 """
 
 from collections.abc import Callable, Sequence
