@@ -114,7 +114,7 @@ def _own_row(run: Logged) -> dict[str, object]:
     row |= {key: tags.get(f"seedscope.{key}", "") for key in (*TAGS, *DIGESTS)}
     row |= {"replicate": int(row["replicate"]), "block": int(row["block"])}
     row["diverged"] = row["diverged"] == "true"
-    row["machine"] = " ".join(
+    row["machine"] = ", GPU: ".join(
         tags.get(key, "?") for key in ("hardware.cpu", "hardware.gpu")
     )
     row["versions"] = " ".join(
