@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 import yaml
 from composing import ROOT, plan, read
+from hydra.errors import MissingConfigException
 
 from seedscope.engine import launch, naive, sequential
 from seedscope.study import Engine
@@ -176,3 +177,8 @@ REFUSED = [
 def test_settings_that_exclude_each_other_are_refused_on_paper(overrides, message):
     with pytest.raises(ValueError, match=message):
         read(*overrides)
+
+
+def test_a_preset_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(MissingConfigException, match="Could not find 'study/histry'"):
+        plan("study=histry")
