@@ -46,9 +46,9 @@ def read_curves(runs: Runs, level: float) -> dict[str, ArmCurves]:
 
 
 def held_runs(runs: Runs) -> dict[str, list[str]]:
-    """Return the MLflow runs of each arm that did not diverge, by replicate."""
+    """Return the MLflow runs of each arm that did not diverge."""
     return {
-        name: table.filter(~pl.col("diverged")).sort("replicate")["run_id"].to_list()
+        name: table.filter(~pl.col("diverged"))["run_id"].to_list()
         for name, table in runs.arms().items()
     }
 

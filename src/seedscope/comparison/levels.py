@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from seedscope.comparison.arms import repeats
-from seedscope.comparison.curves import held_runs
 from seedscope.comparison.results import Level
 from seedscope.comparison.traces import read_metrics
 from seedscope.runs import Runs
@@ -30,7 +29,10 @@ def compare_levels(runs: Runs, score: str) -> tuple[Level, ...]:
     }
     if len(still) < 2 or runs.traces is None:
         return ()
-    ids = {name: held for name, held in held_runs(runs).items() if name in still}
+    ids = {
+        name: table.filter(~pl.col("diverged")).sort("replicate")["run_id"].to_list()
+        for name, table in still.items()
+    }
     losses = read_metrics(runs.traces / "batch", "step", ids, ("batch/loss",))
     curves = {name: found.get("batch/loss") for name, found in losses.items()}
     base = next(iter(still))

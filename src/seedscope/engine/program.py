@@ -8,7 +8,6 @@ whichever runs it travels with.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import keras
@@ -78,7 +77,7 @@ class Program:
                 starts from numbers that a group cannot be given.
             tf.errors.OpError: XLA cannot compile one.
         """
-        _ = self._started_as  # raises
+        self._started_as()
         model, floatx = self.built.model, keras.config.floatx()
         variables = (
             model.trainable_variables,
@@ -125,7 +124,7 @@ class Program:
         slots = [
             self._repeated(slot) if weight is None else held[id(weight)]
             for slot, weight in zip(
-                self._optimizer.variables, self._started_as, strict=True
+                self._optimizer.variables, self._started_as(), strict=True
             )
         ]
         rate = getattr(self._optimizer, "_learning_rate", None)
@@ -134,7 +133,6 @@ class Program:
                 slots[place] = numbers["learning_rate"].astype(slots[place].dtype)
         return slots
 
-    @cached_property
     def _started_as(self) -> list[Any]:
         """Return which weight each of the optimizer's variables starts as, or None.
 
