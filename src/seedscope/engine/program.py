@@ -8,6 +8,7 @@ whichever runs it travels with.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -77,7 +78,7 @@ class Program:
                 starts from numbers that a group cannot be given.
             tf.errors.OpError: XLA cannot compile one.
         """
-        self._started_as()
+        _ = self._started_as  # raises
         model, floatx = self.built.model, keras.config.floatx()
         variables = (
             model.trainable_variables,
@@ -124,7 +125,7 @@ class Program:
         slots = [
             self._repeated(slot) if weight is None else held[id(weight)]
             for slot, weight in zip(
-                self._optimizer.variables, self._started_as(), strict=True
+                self._optimizer.variables, self._started_as, strict=True
             )
         ]
         rate = getattr(self._optimizer, "_learning_rate", None)
@@ -133,6 +134,7 @@ class Program:
                 slots[place] = numbers["learning_rate"].astype(slots[place].dtype)
         return slots
 
+    @cached_property
     def _started_as(self) -> list[Any]:
         """Return which weight each of the optimizer's variables starts as, or None.
 

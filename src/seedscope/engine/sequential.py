@@ -24,6 +24,12 @@ from seedscope.optimizer import build_optimizer
 from seedscope.study import Run
 from seedscope.trace import Predictions, Trace, digest
 
+NO_XLA = (
+    "runtime.compilation=jit: XLA does not compile this model ({}); use "
+    "runtime.compilation=graph, or leave out the layer (RandomTranslation: "
+    "model.augmentation=0)"
+)
+
 
 def train(run: Run, keep_weights: str = "none") -> Trace:
     """Train one run from its seeds and return its trace.
@@ -45,13 +51,6 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         _loop(task, recorder)
         seconds = time.perf_counter() - started
     return trace_of(run, task, recorder, seconds)
-
-
-NO_XLA = (
-    "runtime.compilation=jit: XLA does not compile this model ({}); use "
-    "runtime.compilation=graph, or leave out the layer (RandomTranslation: "
-    "model.augmentation=0)"
-)
 
 
 @dataclass(frozen=True)
