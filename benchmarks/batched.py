@@ -26,12 +26,13 @@ import numpy as np
 import tensorflow as tf
 from composing import plan
 
-from seedscope.data.load import load
-from seedscope.draws import batch_bounds
-from seedscope.engine import batched, kind, sequential
-from seedscope.engine.cost import multiply_adds
-from seedscope.engine.group import Group
-from seedscope.study import Engine, Run
+from seedscope.study.words import Engine, Run
+from seedscope.task.data.load import load
+from seedscope.task.orders import batch_bounds
+from seedscope.training.batched import batched, kind
+from seedscope.training.batched.cost import multiply_adds
+from seedscope.training.batched.group import Group
+from seedscope.training.sequential import loops as sequential
 
 ENGINE = Engine("batched", workers=1, group_size=None, keep_weights="none")
 SAMPLE = 2  # runs that Keras trains

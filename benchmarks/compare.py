@@ -59,9 +59,9 @@ def make_store(folder: Path) -> str:
 
     from studies import made_trace, planned
 
-    from seedscope.study import Tracking
-    from seedscope.tracking import log
-    from seedscope.tracking.store import connect
+    from seedscope.store import log
+    from seedscope.store.store import connect
+    from seedscope.study.words import Tracking
 
     uri = f"sqlite:///{folder}/mlflow.db"
     store = connect(Tracking(uri, "benchmark", None, 1, True))
@@ -103,10 +103,10 @@ def _fill_curves(database: Path) -> None:
 
 
 def read_and_compare(uri: str) -> int:
-    from seedscope.comparison.compare import compare
-    from seedscope.study import Tracking
-    from seedscope.tracking.read import read_study
-    from seedscope.tracking.store import connect
+    from seedscope.analysis.compare import compare
+    from seedscope.store.read import read_study
+    from seedscope.store.store import connect
+    from seedscope.study.words import Tracking
 
     store = connect(Tracking(uri, "benchmark", None, None, True))
     found = compare(read_study(store, "latest"), [], 0.95)
@@ -164,7 +164,7 @@ def make_rows(folder: Path) -> None:
 
 
 def large_study(folder: Path):
-    from seedscope.runs import Runs
+    from seedscope.runs.table import Runs
 
     number = np.arange(ARMS * RUNS_OF_ARM)
     table = pl.DataFrame(
@@ -178,8 +178,8 @@ def large_study(folder: Path):
 
 
 def group_by_duckdb(folder: Path) -> int:
-    from seedscope.comparison.curves import held_runs
-    from seedscope.comparison.traces import curve_moments
+    from seedscope.analysis.curves import held_runs
+    from seedscope.analysis.traces import curve_moments
 
     return len(curve_moments(folder / "batch", held_runs(large_study(folder))))
 
@@ -206,8 +206,8 @@ def scan(folder: Path) -> int:
 
 
 def read_for_the_page(folder: Path) -> int:
-    from seedscope.comparison.curves import held_runs
-    from seedscope.comparison.traces import read_metrics
+    from seedscope.analysis.curves import held_runs
+    from seedscope.analysis.traces import read_metrics
 
     arms = held_runs(large_study(folder))
     found = read_metrics(folder / "batch", "step", arms, ("batch/loss",))

@@ -12,8 +12,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from seedscope import commandline, question
-from seedscope.study import Tracking
+from seedscope.commands import overrides as commandline
+from seedscope.runs import question
+from seedscope.study.words import Tracking
 
 CONF = str(Path(__file__).resolve().parents[1] / "conf")
 FREE_TEXT = ("name", "experiment", "filter", "table", "a", "b", "output")
@@ -38,7 +39,7 @@ def compare_study(tracking: Tracking, study_id: str) -> None:
 
 
 def _answer(asked: question.Question) -> None:
-    from seedscope import answer, verdicts
+    from seedscope.commands import answer, verdicts
 
     folder = Path(CONF, "claim")
     if asked.claims:

@@ -12,8 +12,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from seedscope import commandline, settings
-from seedscope.plan import plan_runs
+from seedscope.commands import overrides as commandline
+from seedscope.study import settings
+from seedscope.study.plan import plan_runs
 
 CONF = str(Path(__file__).parents[1] / "conf")
 trained: list[tuple[Any, str]] = []  # where, and the study runs touched
@@ -41,13 +42,14 @@ def train(config: DictConfig) -> None:
     runs = plan_runs(study)
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
-    from seedscope.engine import choice, launch
+    from seedscope.training import choice
+    from seedscope.training.launch import here as launch
 
     if not study.factor.fresh_process:
         launch.warm(runs[0].settings.runtime)
-    from seedscope.progress import show
-    from seedscope.tracking.log import open_study
-    from seedscope.tracking.store import connect
+    from seedscope.commands.progress import show
+    from seedscope.store.log import open_study
+    from seedscope.store.store import connect
 
     with (
         open_study(connect(study.tracking), study, runs) as log,

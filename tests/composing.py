@@ -4,9 +4,9 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from seedscope import settings
-from seedscope.plan import plan_runs
-from seedscope.study import Run, Study
+from seedscope.study import settings
+from seedscope.study.plan import plan_runs
+from seedscope.study.words import Run, Study
 
 ROOT = Path(__file__).parents[1]
 TINY = ("replicates=2", "loop.epochs=2", "data=synthetic", "data.examples=100")

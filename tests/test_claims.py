@@ -13,16 +13,9 @@ from seedscope.claims import statistics
 from seedscope.claims.claim import Case, Claim, read_claims
 from seedscope.claims.judge import judge, missing_studies
 from seedscope.claims.statistics import Estimate
-from seedscope.claims.verdict import (
-    CONFIRMED,
-    DEPENDS,
-    OPEN,
-    REFUTED,
-    decide,
-    decided,
-)
+from seedscope.claims.verdict import CONFIRMED, DEPENDS, OPEN, REFUTED, decide, decided
 from seedscope.report import claims as report
-from seedscope.runs import Runs
+from seedscope.runs.table import Runs
 
 
 def case(**keys):

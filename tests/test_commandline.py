@@ -2,7 +2,7 @@ import pytest
 from composing import ROOT
 from hydra import compose, initialize_config_dir
 
-from seedscope.commandline import overrides, study_name
+from seedscope.commands.overrides import overrides, study_name
 
 WORDS = [
     (["factor=init"], ["factor=init"]),

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from composing import plan, read
 
-from seedscope.data import datasets
-from seedscope.data.load import load, uses_data_seed
-from seedscope.data.split import split
-from seedscope.study import Split
+from seedscope.study.words import Split
+from seedscope.task.data import datasets
+from seedscope.task.data.load import load, uses_data_seed
+from seedscope.task.data.split import split
 
 HOLDOUT = Split("holdout", 0.15, 0.2, 5, None, 0.0)
 
@@ -139,7 +139,7 @@ def run_with(data):
 
 
 def test_an_unknown_key_of_a_loader_is_named_with_its_signature():
-    run = run_with({"_target_": "seedscope.data.datasets.digits", "exampels": 3})
+    run = run_with({"_target_": "seedscope.task.data.datasets.digits", "exampels": 3})
     with pytest.raises(
         ValueError, match="data: seedscope.data.datasets.digits.*exampels"
     ):

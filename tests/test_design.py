@@ -3,9 +3,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from seedscope.design import seed_table
-from seedscope.seeds import SOURCES, UNPERTURBED
-from seedscope.study import Design, Split
+from seedscope.study.design import seed_table
+from seedscope.study.seeds import SOURCES, UNPERTURBED
+from seedscope.study.words import Design, Split
 
 HOLDOUT = Split("holdout", 0.15, 0.2, 5, None, 0.0)
 SOURCES_3 = ("init", "shuffle", "dropout")

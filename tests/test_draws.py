@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seedscope.draws import batch_bounds, epoch_orders
+from seedscope.task.orders import batch_bounds, epoch_orders
 
 
 @pytest.mark.parametrize("shuffle", ["epoch", "once", "none", "buffer"])

@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from seedscope.building import build
-from seedscope.objective import objective
-from seedscope.optimizer import build_optimizer
-from seedscope.trace import digest
+from seedscope.task.model import build
+from seedscope.task.objective import objective
+from seedscope.task.optimizer import build_optimizer
+from seedscope.trace.trace import digest
 
 SEEDS = {"init": 1, "dropout": 2, "augmentation": 3}
 IMAGES = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
@@ -126,7 +126,8 @@ def test_a_dropout_layer_moves_no_initial_weight():
 
 
 def test_layers_of_one_shape_start_apart_and_have_the_initializers_spread():
-    options = {"_target_": "seedscope.models.mlp", "hidden": [64, 64, 64], "l1": 0,
+    options = {"_target_": "seedscope.task.models.networks.mlp",
+               "hidden": [64, 64, 64], "l1": 0,
                "l2": 0, "dropout": 0, "activation": "relu",
                "initializer": "glorot_uniform"}  # fmt: skip
     kernels = [np.asarray(w.variable) for w in build(options, IMAGES, 3, SEEDS).weights]
@@ -140,7 +141,11 @@ def test_layers_of_one_shape_start_apart_and_have_the_initializers_spread():
 
 def test_a_pinned_initializer_is_found_and_left_alone():
     pinned = {"class_name": "HeNormal", "config": {"seed": 42}}
-    options = {"_target_": "seedscope.models.logistic", "l2": 0, "initializer": pinned}
+    options = {
+        "_target_": "seedscope.task.models.networks.logistic",
+        "l2": 0,
+        "initializer": pinned,
+    }
     first = build(options, IMAGES, 3, SEEDS)
     second = build(options, IMAGES, 3, SEEDS | {"init": 99})
     assert len(first.pinned) == 1
@@ -158,7 +163,8 @@ def test_what_is_no_keras_model_is_refused():
 
 
 def test_a_cnn_on_tabular_data_says_what_to_use():
-    options = {"_target_": "seedscope.models.cnn", "filters": [2], "augmentation": 0,
+    options = {"_target_": "seedscope.task.models.networks.cnn",
+               "filters": [2], "augmentation": 0,
                "dropout": 0, "activation": "relu", "l1": 0, "l2": 0,
                "initializer": "zeros"}  # fmt: skip
     with pytest.raises(ValueError, match="model=cnn needs images"):

@@ -1,7 +1,7 @@
 import pytest
 from composing import plan
 
-from seedscope.seeds import SOURCES
+from seedscope.study.seeds import SOURCES
 
 
 def test_a_run_has_a_seed_for_every_source():

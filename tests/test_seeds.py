@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seedscope.seeds import SOURCES, source_seed, stream_seed
+from seedscope.study.seeds import SOURCES, source_seed, stream_seed
 
 
 def test_neighbouring_roots_share_no_seed():

@@ -13,8 +13,10 @@ import yaml
 from composing import ROOT, plan, read
 from hydra.errors import MissingConfigException
 
-from seedscope.engine import launch, naive, sequential
-from seedscope.study import Engine
+from seedscope.study.words import Engine
+from seedscope.training.launch import here as launch
+from seedscope.training.sequential import loops as sequential
+from seedscope.training.sequential import naive
 
 FACTORS = sorted(path.stem for path in (ROOT / "conf/factor").glob("*.yaml"))
 PRESETS = sorted(path.stem for path in (ROOT / "conf/study").glob("*.yaml"))

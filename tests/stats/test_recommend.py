@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from stats.tables import planted, round_robin, saltelli
 
 from seedscope.stats.attribution import attribute
 from seedscope.stats.recommend import recommend_design
+from stats.tables import planted, round_robin, saltelli
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from seedscope.claims.claim import Case, Claim
 from seedscope.claims.measures import measure
 from seedscope.claims.statistics import STATISTICS
 from seedscope.claims.verdict import OPEN, Decided, Verdict, conclude, decided
-from seedscope.runs import Runs
+from seedscope.runs.table import Runs
 
 MISSING = "not measured yet"
 

@@ -23,8 +23,8 @@ import re
 import numpy as np
 import polars as pl
 
-from seedscope.comparison.traces import read_metrics
-from seedscope.runs import Runs
+from seedscope.analysis.traces import read_metrics
+from seedscope.runs.table import Runs
 from seedscope.stats.curves import fluctuation
 
 WINDOW = 5

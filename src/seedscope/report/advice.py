@@ -2,13 +2,8 @@
 
 from collections.abc import Iterator
 
-from seedscope.comparison.results import Comparison
-from seedscope.report.rounding import (
-    probability,
-    ratio,
-    rounded,
-    with_interval,
-)
+from seedscope.analysis.results import Comparison
+from seedscope.report.rounding import probability, ratio, rounded, with_interval
 from seedscope.report.sheet import Sheet
 from seedscope.report.tables import unit_in
 

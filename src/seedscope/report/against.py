@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from seedscope.comparison.results import TwoGroups
+from seedscope.analysis.results import TwoGroups
 from seedscope.report.rounding import (
     NONE,
     Unit,

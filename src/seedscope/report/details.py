@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seedscope.comparison.results import ArmCurves, ArmResult, Comparison
+from seedscope.analysis.results import ArmCurves, ArmResult, Comparison
 from seedscope.report import advice, levels
 from seedscope.report.rounding import (
     NONE,

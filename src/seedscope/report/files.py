@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from seedscope.comparison.curves import held_runs
-from seedscope.comparison.results import Comparison
-from seedscope.comparison.traces import curve_moments
+from seedscope.analysis.curves import held_runs
+from seedscope.analysis.results import Comparison
+from seedscope.analysis.traces import curve_moments
 from seedscope.report import page, plots, tables
 
 

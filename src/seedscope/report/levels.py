@@ -5,7 +5,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from seedscope.comparison.results import Comparison, Level
+from seedscope.analysis.results import Comparison, Level
 from seedscope.report.rounding import NONE, rounded, unit_of
 from seedscope.report.tables import short_names
 

@@ -6,7 +6,7 @@ two decimals; the spread of an accuracy is there in percentage points too (`sd_p
 
 import re
 
-from seedscope.comparison.results import Comparison, Estimate
+from seedscope.analysis.results import Comparison, Estimate
 from seedscope.report.tables import statistics, unit_in
 
 

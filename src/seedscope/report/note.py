@@ -1,6 +1,6 @@
 """The note of a study run: the summary and the tables as Markdown."""
 
-from seedscope.comparison.results import Comparison
+from seedscope.analysis.results import Comparison
 from seedscope.report import levels, summary, tables
 
 

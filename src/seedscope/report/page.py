@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from seedscope.comparison.results import Comparison
+from seedscope.analysis.results import Comparison
 from seedscope.report import details, summary, tables
 from seedscope.report.plots import inline
 

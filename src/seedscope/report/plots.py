@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from seedscope.comparison.results import (
+from seedscope.analysis.results import (
     ArmAttribution,
     ArmCurves,
     Comparison,

@@ -2,14 +2,9 @@
 
 from collections.abc import Iterator
 
-from seedscope.comparison.results import ArmResult, Comparison, Level
+from seedscope.analysis.results import ArmResult, Comparison, Level
 from seedscope.report import tables
-from seedscope.report.rounding import (
-    percent,
-    probability,
-    ratio,
-    with_interval,
-)
+from seedscope.report.rounding import percent, probability, ratio, with_interval
 
 MOST = 7  # sentences
 WITHIN = 1.96 * 2**0.5  # sds that 95 % of the differences of two normal runs lie in

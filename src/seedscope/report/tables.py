@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from seedscope.comparison.results import ArmResult, Comparison
+from seedscope.analysis.results import ArmResult, Comparison
 from seedscope.report.rounding import (
     NONE,
     Unit,

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.markup import escape
 
-from seedscope.comparison.results import Comparison
+from seedscope.analysis.results import Comparison
 from seedscope.report import levels, summary, tables
 
 

@@ -1,0 +1,80 @@
+"""What the scores of one arm say: spread, share of `all`'s variance, exact repeats."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from seedscope.analysis.results import Repeats
+from seedscope.stats.backgrounds import alone_share
+from seedscope.stats.share import Share
+from seedscope.stats.spread import Spread, spread
+
+
+def scores_of(table: pl.DataFrame, score: str) -> tuple[np.ndarray, int]:
+    """Return the finite scores of the runs that held, and how many diverged.
+
+    A run that diverged in any way is left out of every score: its accuracy may be a
+    number, but not the accuracy of a training that worked.
+    """
+    held = table.filter(pl.col(score).is_not_null() | pl.col("diverged"))
+    good = finished(held, score)
+    return good[score].to_numpy(), len(held) - len(good)
+
+
+def finished(table: pl.DataFrame, score: str) -> pl.DataFrame:
+    """Return the runs that did not diverge and hold a finite score."""
+    return table.filter(~pl.col("diverged") & pl.col(score).is_finite())
+
+
+def lower_is_better(score: str) -> bool:
+    """Tell whether a score is a loss, an error or a time."""
+    name = score.rpartition("/")[2].lower()
+    words = ("loss", "error", "seconds", "mse", "mae", "perplexity")
+    return any(word in name for word in words)
+
+
+def spreads(
+    table: pl.DataFrame, scores: Sequence[str], level: float
+) -> dict[str, Spread]:
+    """Return the spread of each score that some run of the arm holds."""
+    found = {}
+    for score in scores:
+        values, diverged = scores_of(table, score)
+        if len(values):
+            found[score] = spread(values, level, diverged=diverged)
+    return found
+
+
+def everything(arm: str) -> str:
+    """Return the name of the arm that varies every source at the same levels."""
+    _, space, level = arm.partition(" ")
+    return f"all{space}{level}"
+
+
+def shares(
+    table: pl.DataFrame,
+    everything: pl.DataFrame | None,
+    scores: Sequence[str],
+    level: float,
+) -> dict[str, Share]:
+    """Return the variance of the arm relative to that of `everything`, by score."""
+    found: dict[str, Share] = {}
+    if everything is None:
+        return found
+    for score in scores:
+        whole, _ = scores_of(everything, score)
+        alone = finished(table, score)
+        largest = alone.group_by("block").len()["len"].max() or 0
+        if len(whole) > 1 and largest > 1:
+            values, background = alone[score].to_numpy(), alone["block"].to_numpy()
+            found[score] = alone_share(values, whole, background, level).share
+    return found
+
+
+def repeats(table: pl.DataFrame) -> Repeats | None:
+    """Count different final weights; two engines may differ in the last digit."""
+    if "weights_sha256" not in table.columns or len(table) < 2:
+        return None
+    per_engine = table.group_by("engine").agg(pl.col("weights_sha256").n_unique())
+    return Repeats(len(table), int(per_engine["weights_sha256"].max()))

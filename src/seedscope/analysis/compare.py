@@ -1,0 +1,110 @@
+"""Turn a table of runs into one result: what `report` shows and `tracking` stores."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from seedscope.analysis import (
+    advice,
+    arms,
+    attribution,
+    beyond,
+    curves,
+    levels,
+    notes,
+    predictions,
+    spread_tests,
+    weights,
+)
+from seedscope.analysis.results import ArmResult, Comparison
+from seedscope.runs.table import Runs
+from seedscope.stats.interval import check_level
+
+
+def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
+    """Compare the arms of a table of runs.
+
+    Args:
+        runs: as read from MLflow or a file.
+        scores: columns to compare; empty: all of them, accuracy first.
+        level: coverage of the intervals, in (0, 1).
+
+    Raises:
+        ValueError: nobody logged one of the scores, or `level` is no coverage.
+    """
+    check_level(level)
+    chosen = choose(runs, scores)
+    tables = runs.arms()
+    results = tuple(
+        _arm(name, table, tables, chosen, runs, level) for name, table in tables.items()
+    )
+    shares, remarks = attribution.attributions(runs, chosen[0], level)
+    return Comparison(
+        title=runs.title,
+        score=chosen[0],
+        scores=chosen,
+        level=level,
+        arms=results,
+        curves=curves.read_curves(runs, level),
+        attributions=tuple(shares),
+        spread_tests=spread_tests.compare_spreads(tables, chosen[0], level),
+        advice=advice.advise(results, chosen[0], level),
+        notes=(*runs.remarks, *notes.of_study(runs, results), *remarks),
+        runs=runs,
+        levels=levels.compare_levels(runs, chosen[0]),
+    )
+
+
+def choose(runs: Runs, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the scores to compare, the one to lead with first.
+
+    Raises:
+        ValueError: there is no score, or one that is wanted is missing.
+    """
+    known = {*runs.scores, *(c for c in runs.table.columns if "/" in c)}
+    missing = [score for score in wanted if score not in known]
+    if missing:
+        raise ValueError(
+            f"metrics: nobody logged {', '.join(missing)}; there are "
+            f"{', '.join(runs.scores) or 'none'}"
+        )
+    if not runs.scores:
+        raise ValueError("these runs logged no metric; there is nothing to compare")
+    if wanted:
+        return tuple(wanted)
+    return tuple(sorted(runs.scores, key=lambda s: (s != runs.score, *_rank(s))))
+
+
+def _rank(score: str) -> tuple[bool, bool, str]:
+    """Lead with a test accuracy, then with anything else that was tested."""
+    return ("accuracy" not in score, not score.startswith("test/"), score)
+
+
+def _arm(
+    name: str,
+    table: pl.DataFrame,
+    tables: dict[str, pl.DataFrame],
+    scores: Sequence[str],
+    runs: Runs,
+    level: float,
+) -> ArmResult:
+    vary = tuple(str(table["vary"][0]).split())
+    everything = tables.get(arms.everything(name))
+    if everything is table:
+        everything = None
+    lead, held = scores[0], arms.scores_of(table, scores[0])[0]
+    test_set, remarks = predictions.on_test_set(runs, table, level)
+    return ArmResult(
+        name=name,
+        vary=vary,
+        runs=len(table),
+        diverged=int(table["diverged"].sum()),
+        planned=runs.planned.get(name, len(table)),
+        spreads=arms.spreads(table, scores, level),
+        shares=arms.shares(table, everything, scores, level),
+        beyond={lead: beyond.of_scores(lead, held, level)} if held.size else {},
+        test_set=test_set,
+        weight_distance=weights.distances(runs, table, level),
+        repeats=None if vary else arms.repeats(table),
+        notes=(*notes.of_arm(name, table, runs), *remarks),
+    )

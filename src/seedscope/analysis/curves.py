@@ -1,0 +1,115 @@
+"""Curves of the runs of an arm: per epoch, and the noise from batch to batch."""
+
+import numpy as np
+import polars as pl
+
+from seedscope.analysis.results import ArmCurves, Curve, Noise, Parting
+from seedscope.analysis.traces import BLOCK, POINTS, read_metrics
+from seedscope.runs.table import Runs
+from seedscope.stats.curves import Bands, bands, divergence, first_reach, fluctuation
+
+WINDOW = 5  # steps of the line that batch noise is measured around
+WAY = 0.9  # of its rise or fall over training: the height whose reaching is timed
+
+
+def read_curves(runs: Runs, level: float) -> dict[str, ArmCurves]:
+    """Return the curves of each arm; empty without traces.
+
+    Args:
+        runs: where the traces are; runs that diverged are left out.
+        level: coverage of the bands, over all steps at once.
+    """
+    if runs.traces is None or not (runs.traces / "epoch").is_dir():
+        return {}
+    arms = held_runs(runs)
+    epochs = read_metrics(runs.traces / "epoch", "epoch", arms, ("train/", "val/"))
+    batches = read_metrics(runs.traces / "batch", "step", arms, ("batch/loss",))
+    lead = _leading([metric for found in epochs.values() for metric in found])
+    if lead is None:
+        return {}
+    thresholds = _threshold([found[lead] for found in epochs.values() if lead in found])
+    result = {}
+    for name in arms:
+        if lead not in epochs[name]:
+            continue
+        curve = _curve(lead, epochs[name][lead], level)
+        reach = None
+        if curve.values.size and thresholds is not None:
+            reach = first_reach(curve.values, thresholds, _falls(lead), level)
+        noise = parting = None
+        if "batch/loss" in batches[name]:
+            steps, values = _whole(*batches[name]["batch/loss"])
+            noise = _noise(steps, values, level)
+            parting = _parting(steps, values)
+        result[name] = ArmCurves(curve, thresholds, reach, noise, parting)
+    return result
+
+
+def held_runs(runs: Runs) -> dict[str, list[str]]:
+    """Return the MLflow runs of each arm that did not diverge."""
+    return {
+        name: table.filter(~pl.col("diverged"))["run_id"].to_list()
+        for name, table in runs.arms().items()
+    }
+
+
+def _leading(metrics: list[str]) -> str | None:
+    """Return the metric whose curve is shown: validation first, accuracy first."""
+    order = sorted(
+        set(metrics), key=lambda m: ("accuracy" not in m, not m.startswith("val/"), m)
+    )
+    return order[0] if order else None
+
+
+def _falls(metric: str) -> bool:
+    return "loss" in metric or "error" in metric
+
+
+def _threshold(curves: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
+    """Return a height that most runs pass: 90 % of the way from first to last epoch."""
+    first = np.concatenate([values[:, 0] for _, values in curves])
+    last = np.concatenate([values[:, -1] for _, values in curves])
+    if not (np.isfinite(first).any() and np.isfinite(last).any()):
+        return None
+    start, end = np.nanmedian(first), np.nanmedian(last)
+    return float(start + WAY * (end - start))
+
+
+def _whole(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the curves where the first run ends: bands need every run at every step."""
+    common = np.isfinite(values).all(axis=0)
+    length = len(steps) if common.all() else int(common.argmin())
+    return steps[:length], values[:, :length]
+
+
+def _curve(metric: str, read: tuple[np.ndarray, np.ndarray], level: float) -> Curve:
+    steps, values = _whole(*read)
+    band = None
+    if len(values) > 1 and values.shape[1]:
+        band = bands(values, level)
+    return Curve(metric, steps, values, band, shortest=values.shape[1])
+
+
+def _noise(steps: np.ndarray, values: np.ndarray, level: float) -> Noise | None:
+    """Compare the noise from batch to batch with the spread between runs, over time."""
+    if len(steps) < 2 * WINDOW or len(values) < 2:
+        return None
+    size = max(BLOCK, -(-len(steps) // (POINTS // BLOCK)))
+    blocks = [
+        slice(start, start + size) for start in range(0, len(steps) - size + 1, size)
+    ]
+    middle = np.array([steps[block].mean() for block in blocks])
+    within = [fluctuation(values[:, b], True, WINDOW, level) for b in blocks]
+    smooth = np.stack([values[:, block].mean(axis=1) for block in blocks], axis=1)
+    between: Bands = bands(smooth, level)
+    rms = np.array([np.sqrt((f.batch_noise**2).mean()) for f in within])
+    return Noise("batch/loss", middle, rms, between, batches=size)
+
+
+def _parting(steps: np.ndarray, values: np.ndarray) -> Parting | None:
+    """Find when the runs leave the first one, by the loss of each batch."""
+    if len(values) < 2 or not len(steps):
+        return None
+    apart = [divergence(values[0], other) for other in values[1:]]
+    first = np.array([steps[d.first_step] if d.first_step >= 0 else -1 for d in apart])
+    return Parting(first)

@@ -1,0 +1,166 @@
+"""Levels at which nothing varies: do they repeat, and how far from the first one?
+
+Runtime settings are no replicates. Each level is repeated with equal seeds, so two
+questions have answers without chance: whether its repeats end in the same bits, and how
+far it lands from the baseline, which is the factor's first level.
+"""
+
+import numpy as np
+import polars as pl
+
+from seedscope.analysis.arms import repeats
+from seedscope.analysis.results import Level
+from seedscope.analysis.traces import read_metrics
+from seedscope.runs.table import Runs
+from seedscope.stats.curves import divergence
+
+
+def compare_levels(runs: Runs, score: str) -> tuple[Level, ...]:
+    """Return what each level does; empty where fewer than two arms vary nothing.
+
+    Args:
+        runs: of a study; those that diverged are left out of all distances.
+        score: whose difference to the baseline is taken.
+    """
+    still = {
+        name: table
+        for name, table in runs.arms().items()
+        if table["vary"][0] == "" and "weights_sha256" in table.columns
+    }
+    if len(still) < 2 or runs.traces is None:
+        return ()
+    ids = {
+        name: table.filter(~pl.col("diverged")).sort("replicate")["run_id"].to_list()
+        for name, table in still.items()
+    }
+    losses = read_metrics(runs.traces / "batch", "step", ids, ("batch/loss",))
+    curves = {name: found.get("batch/loss") for name, found in losses.items()}
+    base = next(iter(still))
+    baseline = _Baseline(runs, ids[base][:1], curves[base], still[base], score)
+    return tuple(
+        _level(name, table, ids[name], curves[name], baseline)
+        for name, table in still.items()
+    )
+
+
+class _Baseline:
+    """The first repeat of the first level, and the scores of all of its repeats."""
+
+    def __init__(self, runs, ids, curve, table, score) -> None:
+        self.runs, self.curve, self.score = runs, curve, score
+        self.weights = _weights(runs, ids)
+        self.labels = _labels(runs, ids)
+        self.mean = _mean(table, score)
+        self.seconds = _median(table, "seconds")
+
+
+def _level(
+    name: str, table: pl.DataFrame, ids: list[str], curve, baseline: _Baseline
+) -> Level:
+    weights = _weights(baseline.runs, ids)
+    labels = _labels(baseline.runs, ids[:1])
+    churn = None
+    if labels is not None and baseline.labels is not None:
+        churn = float((labels != baseline.labels).mean())
+    return Level(
+        arm=name,
+        repeats=repeats(table),
+        draws={
+            column.removeprefix("digest."): table[column].n_unique() == 1
+            for column in table.columns
+            if column.startswith("digest.") and table[column].null_count() == 0
+        },
+        first_step=_first_step(baseline.curve, curve),
+        own_first_step=_own_first_step(curve),
+        distance=_distance(weights, baseline.weights),
+        own_distance=_own_distance(weights),
+        churn=churn,
+        score_difference=_mean(table, baseline.score) - baseline.mean,
+        seconds_ratio=_median(table, "seconds") / baseline.seconds,
+    )
+
+
+def _first_step(baseline, curve) -> int | None:
+    """Return the first batch whose loss differs from the baseline's; -1: none."""
+    if baseline is None or curve is None:
+        return None
+    return _parting(baseline, curve, 0, 0)
+
+
+def _own_first_step(curve) -> int | None:
+    """Return the first batch whose loss is not the same in all repeats; -1: none."""
+    if curve is None or len(curve[1]) < 2:
+        return None
+    found = [_parting(curve, curve, 0, other) for other in range(1, len(curve[1]))]
+    return min((step for step in found if step >= 0), default=-1)
+
+
+def _parting(first, second, row: int, other: int) -> int:
+    steps = min(len(first[0]), len(second[0]))
+    pair = first[1][row][:steps], second[1][other][:steps]
+    known = np.isfinite(pair[0]) & np.isfinite(pair[1])
+    steps = int(np.argmin(known)) if not known.all() else steps
+    if not steps:
+        return -1
+    found = divergence(pair[0][:steps], pair[1][:steps]).first_step
+    return int(first[0][found]) if found >= 0 else -1
+
+
+def _distance(weights, baseline) -> np.ndarray | None:
+    """Return the mean distance of the repeats from the baseline at each snapshot.
+
+    As a fraction of how far the baseline itself went from its start.
+    """
+    if weights is None or baseline is None or weights.shape[2] != baseline.shape[2]:
+        return None
+    snapshots = min(weights.shape[1], baseline.shape[1])
+    way = np.linalg.norm(baseline[0, -1] - baseline[0, 0])
+    apart = np.linalg.norm(weights[:, :snapshots] - baseline[:, :snapshots], axis=2)
+    return apart.mean(axis=0) / way if way else None
+
+
+def _own_distance(weights) -> float | None:
+    """Return the largest final distance of a repeat from the first, same unit."""
+    if weights is None or len(weights) < 2:
+        return None
+    way = np.linalg.norm(weights[0, -1] - weights[0, 0])
+    apart = np.linalg.norm(weights[1:, -1] - weights[0, -1], axis=1)
+    return float(apart.max() / way) if way else None
+
+
+def _weights(runs: Runs, ids: list[str]) -> np.ndarray | None:
+    """Return kept weights (runs, snapshots, parameters), None where there are none."""
+    folder = runs.traces / "weights"
+    if not folder.is_dir() or not ids:
+        return None
+    rows = pl.scan_parquet(folder / "*.parquet").filter(pl.col("run_id").is_in(ids))
+    found = rows.sort("run_id", "snapshot").select("run_id", "values").collect()
+    groups = {key[0]: group["values"] for key, group in found.group_by("run_id")}
+    if len(groups) < len(ids):
+        return None
+    kept = [np.stack([np.asarray(v) for v in groups[i]]) for i in ids]
+    shortest = min(len(one) for one in kept)
+    return np.stack([one[:shortest] for one in kept]).astype(np.float64)
+
+
+def _labels(runs: Runs, ids: list[str]) -> np.ndarray | None:
+    folder = runs.traces / "predictions"
+    if not folder.is_dir() or not ids:
+        return None
+    rows = pl.scan_parquet(folder / "*.parquet", missing_columns="insert")
+    if "label" not in rows.collect_schema().names():
+        return None
+    rows = rows.filter(pl.col("run_id") == ids[0]).sort("example")
+    labels = rows.select("label").collect()["label"]
+    return None if labels.null_count() else labels.to_numpy()
+
+
+def _mean(table: pl.DataFrame, score: str) -> float:
+    value = table.filter(~pl.col("diverged"))[score].mean()
+    return float("nan") if value is None else float(value)
+
+
+def _median(table: pl.DataFrame, column: str) -> float:
+    if column not in table.columns or table[column].null_count() == len(table):
+        return float("nan")
+    return float(table[column].median())

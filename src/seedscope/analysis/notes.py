@@ -1,0 +1,66 @@
+"""What a reader must know before quoting a number: one sentence each."""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from seedscope.analysis.results import ArmResult
+from seedscope.runs.table import Runs
+from seedscope.stats.backgrounds import ONE_BACKGROUND
+
+ROUGH_BELOW = 20  # runs; with fewer, an interval of an sd is wide
+KEPT_EQUAL = (("machine", "machines"), ("versions", "versions"))  # columns, in words
+
+
+def of_arm(name: str, table: pl.DataFrame, runs: Runs) -> Iterator[str]:
+    """Yield what holds for one arm only."""
+    planned = runs.planned.get(name, len(table))
+    if len(table) < planned:
+        yield f"{planned - len(table)} of {planned} planned runs are missing"
+    if len(table) == 1:
+        yield "one run has no spread: train two or more"
+    for column, what in KEPT_EQUAL:
+        if column in table.columns and table[column].n_unique() > 1:
+            yield f"its runs come from different {what}"
+
+
+def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
+    """Yield what holds for the whole study."""
+    for arm in arms:
+        if arm.repeats and not arm.repeats.identical and _own_draws(runs, arm.name):
+            yield (
+                f"{arm.name}: {arm.repeats.runs} exact repeats ended in "
+                f"{arm.repeats.distinct} different sets of weights: the machine itself "
+                "is a source of randomness here, inside every other spread"
+            )
+    if any(arm.shares for arm in arms):
+        yield (
+            "shares compare each source alone with all together; they are no parts of "
+            "a whole and need not add up to 1"
+        )
+    alone = [arm.name for arm in arms if arm.vary and _one_background(runs, arm)]
+    if alone and any(arm.shares for arm in arms):
+        yield f"{', '.join(alone)}: {ONE_BACKGROUND}"
+    few = [arm.name for arm in arms if 1 < arm.runs < ROUGH_BELOW and arm.vary]
+    if few:
+        yield (
+            f"fewer than {ROUGH_BELOW} runs in {', '.join(few)}: read the intervals, "
+            "not the numbers"
+        )
+    for column, what in KEPT_EQUAL:
+        if column in runs.table.columns and runs.table[column].n_unique() > 1:
+            yield f"the runs come from different {what}"
+
+
+def _own_draws(runs: Runs, arm: str) -> bool:
+    """Tell whether an arm's draws all came from its seeds, not from Keras itself."""
+    if "seeding" not in runs.table.columns:
+        return True
+    return runs.table.filter(pl.col("arm") == arm)["seeding"][0] == "sources"
+
+
+def _one_background(runs: Runs, arm: ArmResult) -> bool:
+    """Tell whether an arm with a share kept one set of fixed seeds."""
+    if not arm.shares:
+        return False
+    return runs.table.filter(pl.col("arm") == arm.name)["block"].n_unique() == 1

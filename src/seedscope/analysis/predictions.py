@@ -1,0 +1,98 @@
+"""What the runs of an arm do differently on the test set that they share.
+
+Predictions are read arm by arm, and outputs only where they are needed, so a study of
+many arms needs the memory of one.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from seedscope.analysis.results import OnTestSet
+from seedscope.runs.table import Runs
+from seedscope.stats import pairs
+from seedscope.stats.test_set import finite_test_set, finite_test_set_error
+
+MOST_CELLS = 50_000_000  # runs x examples x classes read at once: 200 MB
+
+
+def on_test_set(
+    runs: Runs, table: pl.DataFrame, level: float
+) -> tuple[OnTestSet | None, list[str]]:
+    """Return what the runs of an arm do on their test set, and remarks for the reader.
+
+    Args:
+        runs: where the predictions are.
+        table: the runs of one arm; diverged ones are left out.
+        level: coverage of the intervals.
+    """
+    good = table.filter(~pl.col("diverged"))["run_id"].to_list()
+    folder = runs.traces / "predictions" if runs.traces else None
+    if folder is None or not folder.is_dir() or len(good) < 2:
+        return None, []
+    rows = _rows(folder, good)
+    tests = rows.group_by("run_id").agg(
+        pl.col("example").hash().sum().alias("content"), pl.len()
+    )
+    if len(tests) < len(good):
+        return None, ["some runs stored no predictions"]
+    if tests["content"].n_unique() > 1 or tests["len"].n_unique() > 1:
+        return None, ["each run has a test set of its own: no churn"]
+    shape = (len(good), len(rows) // len(good))
+    if "label" in rows.columns:
+        return _classified(folder, rows, good, shape, level), []
+    errors = (rows["output"] - rows["target"].cast(pl.Float64)) ** 2
+    split = None
+    if shape[1] > 1:
+        split = finite_test_set_error(errors.to_numpy().reshape(shape), level)
+    return OnTestSet(shape[1], split, None, None, None, ()), []
+
+
+def _classified(
+    folder: Path, rows: pl.DataFrame, ids: list[str], shape: tuple, level: float
+) -> OnTestSet:
+    labels = rows["label"].to_numpy().reshape(shape)
+    target = rows["target"].to_numpy().reshape(shape)
+    correct = (labels == target).astype(np.int8)
+    some = correct.any(axis=1) & ~correct.all(axis=1)
+    like = pairs.error_correlation(correct, level).mean if some.all() else None
+    one_truth = bool((target == target[0]).all())
+    return OnTestSet(
+        examples=shape[1],
+        split=finite_test_set(correct, level) if shape[1] > 1 else None,
+        churn=pairs.churn(labels, level),
+        error_correlation=like,
+        ensemble=_ensemble(folder, ids, target[0], level) if one_truth else None,
+        classes=pairs.class_spread(correct, target[0], level) if one_truth else (),
+    )
+
+
+def _ensemble(
+    folder: Path, ids: list[str], target: np.ndarray, level: float
+) -> pairs.EnsembleGain | None:
+    """Return the gain of averaging all runs, where their probabilities are stored."""
+    dtype = _scan(folder).collect_schema().get("output")
+    if not isinstance(dtype, pl.Array) or dtype.size < 2:
+        return None
+    if len(ids) * len(target) * dtype.size > MOST_CELLS:
+        return None
+    rows = _scan(folder).filter(pl.col("run_id").is_in(ids)).sort("run_id", "example")
+    outputs = rows.select("output").collect()["output"].to_numpy()
+    shape = (len(ids), len(target), dtype.size)
+    return pairs.ensemble_gain(outputs.reshape(shape), target, level)
+
+
+def _rows(folder: Path, ids: list[str]) -> pl.DataFrame:
+    rows = _scan(folder).filter(pl.col("run_id").is_in(ids))
+    names = rows.collect_schema().names()
+    last = "label" if "label" in names else "output"
+    rows = rows.select("run_id", "example", "target", last)
+    rows = rows.sort("run_id", "example").collect()
+    if last == "output" and isinstance(rows["output"].dtype, pl.Array):
+        rows = rows.with_columns(pl.col("output").arr.first().cast(pl.Float64))
+    return rows
+
+
+def _scan(folder: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(folder / "*.parquet", missing_columns="insert")

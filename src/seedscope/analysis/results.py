@@ -1,0 +1,204 @@
+"""What a comparison finds, as data: `report` shows it, `tracking` stores it.
+
+Every number is in the unit of its score; an accuracy is a fraction of 1 here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seedscope.runs.table import Runs
+from seedscope.stats.attribution import Attribution
+from seedscope.stats.compare import Comparison as Against
+from seedscope.stats.components import Components
+from seedscope.stats.curves import Bands, Reach
+from seedscope.stats.interval import Interval
+from seedscope.stats.pairs import ClassSpread, EnsembleGain, PairMean
+from seedscope.stats.planning import WhatCanBeSaid
+from seedscope.stats.recommend import Recommendation
+from seedscope.stats.share import ArmPair, Share
+from seedscope.stats.spread import Spread
+from seedscope.stats.test_set import FiniteTestSet
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Whether runs with the same settings and seeds gave the same bits."""
+
+    runs: int
+    distinct: int  # different final weights; 1: bit-identical
+
+    @property
+    def identical(self) -> bool:
+        """Tell whether every run ended in the same bits."""
+        return self.distinct == 1
+
+
+@dataclass(frozen=True)
+class OnTestSet:
+    """What the runs of an arm do differently on one test set that they share."""
+
+    examples: int
+    split: FiniteTestSet | None  # none where the score is no mean over examples
+    churn: PairMean | None  # classification only, as all below
+    error_correlation: PairMean | None  # none where a run is right or wrong throughout
+    ensemble: EnsembleGain | None  # none where only labels were stored
+    classes: tuple[ClassSpread, ...]
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """What resampling and ranking say of the leading score of an arm."""
+
+    sd_bootstrap: Interval | None  # none below 20 runs or without spread
+    best_of: dict[int, float]  # k -> expected best of k runs, up to the runs there are
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """What one arm's runs say."""
+
+    name: str
+    vary: tuple[str, ...]
+    runs: int  # finished, diverged ones included
+    diverged: int
+    planned: int
+    spreads: dict[str, Spread]  # score -> spread; none where no run holds the score
+    shares: dict[str, Share]  # score -> variance relative to the arm `all`
+    beyond: dict[str, Beyond]  # of the leading score
+    test_set: OnTestSet | None  # none without predictions on one shared test set
+    weight_distance: dict[str, PairMean]  # l2, cosine; empty without stored weights
+    repeats: Repeats | None  # where nothing varies
+    notes: tuple[str, ...]  # what a reader must know about this arm
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric over the epochs, of every run of an arm."""
+
+    metric: str
+    steps: np.ndarray  # (steps,), counted from 1
+    values: np.ndarray  # (runs, steps), up to where the first run ended
+    band: Bands | None  # none with one run
+    shortest: int  # steps that every run has
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise from batch to batch in one run, and the spread between runs, over time."""
+
+    metric: str
+    steps: np.ndarray  # (blocks,), the middle of each block of batches
+    within: np.ndarray  # (blocks,), sd around a line in single runs, mean over runs
+    between: Bands  # of the means over a block
+    batches: int  # in a block
+
+
+@dataclass(frozen=True)
+class Parting:
+    """When the runs of an arm part from its first run."""
+
+    first_steps: np.ndarray  # (runs - 1,), first batch whose loss differs; -1: never
+
+
+@dataclass(frozen=True)
+class ArmCurves:
+    """The curves of one arm, diverged runs left out."""
+
+    curve: Curve
+    threshold: float | None  # the height whose reaching is timed
+    reach: Reach | None
+    noise: Noise | None  # none with too few batches
+    parting: Parting | None  # none with one run
+
+
+Estimate = tuple[float, float, float]  # value, and the ends of its interval
+
+
+@dataclass(frozen=True)
+class SourceEffect:
+    """What one source does to the variance; shares of different sources overlap."""
+
+    source: str
+    first: Estimate  # lost when its seed is fixed
+    total: Estimate  # seen when only its seed varies
+
+
+@dataclass(frozen=True)
+class ArmAttribution:
+    """Shares of the variance of one arm by source. No parts of a whole."""
+
+    arm: str
+    score: str
+    method: str
+    effects: tuple[SourceEffect, ...]
+    pairs: Attribution
+    components: Components | None
+    approximate: bool
+    warning: str | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one level does at which nothing varies, next to the factor's first level."""
+
+    arm: str
+    repeats: Repeats | None  # none with one run
+    draws: dict[str, bool]  # draw -> equal in all repeats
+    first_step: int | None  # first batch whose loss is not the baseline's; -1: none
+    own_first_step: int | None  # the same between repeats of this level
+    distance: np.ndarray | None  # (snapshots,); 1: as far as the baseline went
+    own_distance: float | None  # final one between repeats, in the same unit
+    churn: float | None  # test examples with another label than the baseline gives
+    score_difference: float
+    seconds_ratio: float  # of medians
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the runs of one arm can say."""
+
+    arm: str
+    score: str
+    spread: Spread
+    said: WhatCanBeSaid
+    runs_for_half_the_interval: int  # of the mean
+    designs: tuple[Recommendation, ...]  # to tell the sources apart, by budget
+    budgets: tuple[int, ...]  # runs of the whole study
+
+
+@dataclass(frozen=True)
+class TwoGroups:
+    """A against B in one score. Where lower is better, both were negated before."""
+
+    a: str
+    b: str
+    score: str
+    lower_is_better: bool
+    diverged: tuple[int, int]  # left out
+    result: Against
+    runs_needed: int  # per group, to show the P(A>B) that is worth reporting
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison of all arms."""
+
+    title: str
+    score: str  # the one that tables and figures lead with
+    scores: tuple[str, ...]
+    level: float  # of every interval
+    arms: tuple[ArmResult, ...]
+    curves: dict[str, ArmCurves]  # arm -> curves; empty without traces
+    attributions: tuple[ArmAttribution, ...]  # of arms whose seed table allows it
+    spread_tests: tuple[ArmPair, ...]
+    advice: Advice | None  # none where no score varies
+    notes: tuple[str, ...]  # what a reader must know about the study
+    runs: Runs
+    levels: tuple[Level, ...] = ()  # where two or more arms vary nothing
+
+    @property
+    def control(self) -> ArmResult | None:
+        """The one arm in which nothing varies; several are levels to be compared."""
+        found = [arm for arm in self.arms if arm.repeats]
+        return found[0] if len(found) == 1 else None

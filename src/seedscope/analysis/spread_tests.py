@@ -1,0 +1,36 @@
+"""Are the spreads of the arms different? Every pair, p-values adjusted by Holm."""
+
+import numpy as np
+import polars as pl
+
+from seedscope.analysis.arms import finished
+from seedscope.analysis.seeding import generator
+from seedscope.stats.share import ArmPair, equal_variances_of_arms
+
+ALL_PAIRS_UP_TO = 6  # arms; with more, each is compared with the widest only
+
+
+def compare_spreads(
+    arms: dict[str, pl.DataFrame], score: str, level: float
+) -> tuple[ArmPair, ...]:
+    """Compare the spreads of the arms that vary something.
+
+    Args:
+        arms: the runs of each arm.
+        score: the score whose spread is compared.
+        level: coverage of the intervals of the ratios.
+    """
+    values = {}
+    for name, table in arms.items():
+        scores = finished(table, score)[score].to_numpy()
+        if len(scores) > 1 and np.ptp(scores) > 0:
+            values[name] = scores
+    if len(values) < 2:
+        return ()
+    reference = None
+    count = len(values) * (len(values) - 1) // 2
+    if len(values) > ALL_PAIRS_UP_TO:
+        reference = max(values, key=lambda name: values[name].std())
+        count = len(values) - 1
+    permutations = max(1999, 40 * count)  # fewer could not reach .05 after Holm
+    return equal_variances_of_arms(values, generator(), reference, level, permutations)

@@ -1,0 +1,91 @@
+"""A against B: two groups of runs, whatever they are arms of."""
+
+import polars as pl
+
+from seedscope.analysis.arms import finished, lower_is_better, scores_of
+from seedscope.analysis.compare import choose
+from seedscope.analysis.results import TwoGroups
+from seedscope.analysis.seeding import generator
+from seedscope.runs.table import Runs
+from seedscope.stats.compare import compare
+from seedscope.stats.planning import runs_for_probability
+
+
+def compare_groups(
+    a: Runs,
+    b: Runs,
+    scores: tuple[str, ...],
+    level: float,
+    difference: float | None = None,
+) -> list[TwoGroups]:
+    """Compare two groups of runs by each score that both hold.
+
+    Args:
+        a: the first group, all of its arms taken together.
+        b: the second group.
+        scores: which; empty: all that both were tested on, accuracy first.
+        level: coverage of the intervals.
+        difference: the one that matters, in the unit of the score.
+
+    Raises:
+        ValueError: no score in common, or fewer than two finished runs in a group.
+    """
+    common = tuple(score for score in a.scores if score in b.scores)
+    tested = tuple(score for score in common if score.startswith("test/"))
+    if not common:
+        raise ValueError(
+            f"{a.title} and {b.title} have no score in common: "
+            f"{', '.join(a.scores) or 'none'} against {', '.join(b.scores) or 'none'}"
+        )
+    shared = Runs(a.title, a.table, common if scores else tested or common)
+    return [_one(a, b, s, level, difference) for s in choose(shared, scores)]
+
+
+def _one(
+    a: Runs, b: Runs, score: str, level: float, difference: float | None
+) -> TwoGroups:
+    good = [finished(runs.table, score) for runs in (a, b)]
+    for runs, table in zip((a, b), good, strict=True):
+        if len(table) < 2:
+            raise ValueError(
+                f"{runs.title} has {len(table)} finished run(s) with {score}; a "
+                "comparison needs two or more"
+            )
+    rows = _matched(*good, score)
+    first, second = rows if rows else [t[score].to_numpy() for t in good]
+    falls = lower_is_better(score)
+    sign = -1 if falls else 1
+    result = compare(
+        sign * first,
+        sign * second,
+        generator(),
+        level,
+        paired=rows is not None,
+        margin=difference,
+    )
+    return TwoGroups(
+        a=a.title,
+        b=b.title,
+        score=score,
+        lower_is_better=falls,
+        diverged=tuple(scores_of(runs.table, score)[1] for runs in (a, b)),
+        result=result,
+        runs_needed=runs_for_probability(result.superiority.gamma),
+    )
+
+
+def _matched(a: pl.DataFrame, b: pl.DataFrame, score: str):
+    """Return the scores of runs with equal seeds, row by row; None where none match.
+
+    Rows match where every seed that both tables hold is equal, and no two rows of one
+    group have the same seeds. Paired only if the smaller group finds all its partners.
+    """
+    seeds = [c for c in a.columns if c.startswith("seed.") and c in b.columns]
+    if not seeds or any(t.select(seeds).n_unique() < len(t) for t in (a, b)):
+        return None
+    pairs = a.select(*seeds, score).join(
+        b.select(*seeds, pl.col(score).alias("b")), on=seeds
+    )
+    if len(pairs) < max(2, min(len(a), len(b))):
+        return None
+    return pairs[score].to_numpy(), pairs["b"].to_numpy()

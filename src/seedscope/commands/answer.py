@@ -1,0 +1,114 @@
+"""Answer a question: find the runs, compare them, show and store the result."""
+
+import re
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from rich.console import Console
+from rich.markup import escape
+
+from seedscope.analysis.compare import compare
+from seedscope.analysis.results import Comparison
+from seedscope.analysis.two_groups import compare_groups
+from seedscope.report import against, files, metrics, note, terminal
+from seedscope.runs.find import find_group, find_runs
+from seedscope.runs.question import Question
+from seedscope.runs.table import Runs
+from seedscope.store.results import log_against, log_comparison
+from seedscope.store.store import Store, connect
+
+
+def answer(question: Question) -> Runs | None:
+    """Compare what `question` names; print, write and log what comes out.
+
+    Returns:
+        The runs whose arms were compared; none where A was compared with B.
+
+    Raises:
+        ValueError: something that is named does not exist, or cannot be written.
+    """
+    console = Console()
+    store = None
+    if question.table is None:
+        if question.experiment is not None:
+            question.tracking.experiment = question.experiment
+        store = connect(question.tracking, create=False)
+    if question.a is not None:
+        _two_groups(question, store, console)
+        return None
+    return _arms(question, store, console)
+
+
+def _arms(question: Question, store: Store | None, console: Console) -> Runs:
+    runs = find_runs(question, store)
+    comparison = compare(runs, question.metrics, question.level)
+    terminal.show(comparison, console)
+    if question.output:
+        _write(comparison, Path(question.output))
+        _say(console, f"Tables, figures and the page are in {question.output}")
+    if runs.study_id:
+        _log(comparison, store, console)
+    return runs
+
+
+def _two_groups(question: Question, store: Store | None, console: Console) -> None:
+    a, b = (find_group(name, question, store) for name in (question.a, question.b))
+    wanted = tuple(question.metrics)
+    found = compare_groups(a, b, wanted, question.level, question.difference)
+    against.show(found, console)
+    name = re.sub(r"[^\w.\-]+", "_", f"{a.title}_against_{b.title}")
+    text = against.markdown(found)
+    if question.output:
+        folder = Path(question.output)
+        _make(folder)
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        against.frame(found).write_csv(folder / f"{name}.csv")
+        _say(console, f"The same as Markdown and CSV is in {folder}/{name}.*")
+    if a.study_id and a.study_id == b.study_id:
+        place = log_against(store, a.study_id, name, text)
+        _say(console, f"Kept with the study: {_readable(place)}")
+
+
+def _log(comparison: Comparison, store: Store, console: Console) -> None:
+    """Log a comparison to its study and say where to look next."""
+    with tempfile.TemporaryDirectory() as folder:
+        files.write(comparison, Path(folder))
+        place = log_comparison(
+            store,
+            comparison.runs.study_id,
+            metrics.of_comparison(comparison),
+            note.markdown(comparison),
+            Path(folder),
+        )
+    console.print()
+    _say(console, f"The page:  {_readable(place)}/page.html")
+    if store.uri.startswith("http"):
+        _say(console, f"All runs:  {store.uri} (experiment {store.experiment.name})")
+    else:
+        _say(console, f"All runs:  mlflow ui --backend-store-uri {store.uri}")
+
+
+def _write(comparison: Comparison, folder: Path) -> None:
+    _make(folder)
+    try:
+        files.write(comparison, folder)
+    except OSError as error:
+        raise ValueError(f"output={folder} cannot be written to: {error}") from error
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"output={folder} cannot be made: {error}") from error
+
+
+def _readable(place: str) -> str:
+    """Return a local artifact's path, or the URI of one that is elsewhere."""
+    address = urlparse(place)
+    return unquote(address.path) if address.scheme in ("", "file") else place
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(escape(text), highlight=False, soft_wrap=True)

@@ -1,0 +1,90 @@
+"""Read conf/compare.yaml into a checked, typed `Question`: what is to be compared.
+
+Three places hold runs: a study of seedscope, an MLflow experiment of another program, a
+file. `a` and `b` pick two groups of runs of them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seedscope.study.words import Tracking
+
+FILES = (".csv", ".parquet")
+
+
+@dataclass
+class Question:
+    """What is compared, and how; conf/compare.yaml explains each key."""
+
+    tracking: Tracking
+    name: str
+    experiment: str | None
+    filter: str
+    group_by: list[str]
+    table: str | None
+    score: list[str]
+    groups: list[str]
+    sources: list[str]
+    a: str | None
+    b: str | None
+    difference: float | None
+    metrics: list[str]
+    level: float
+    output: str | None
+    claims: list[str]
+
+
+def read(config: DictConfig) -> Question:
+    """Check a composed configuration.
+
+    Raises:
+        ValueError: a key, type or value is wrong; the message names the key.
+    """
+    try:
+        schema = OmegaConf.structured(Question)
+        question = OmegaConf.to_object(OmegaConf.merge(schema, config))
+    except OmegaConfBaseException as error:
+        reason = str(error.msg).splitlines()[0]
+        raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None
+    _check_values(question)
+    if question.table is not None:
+        _check_file(Path(question.table))
+    return question
+
+
+def _check_values(question: Question) -> None:
+    if not 0 < question.level < 1:
+        raise ValueError(f"level={question.level} must be between 0 and 1, e.g. 0.95")
+    if (question.a is None) != (question.b is None):
+        lone, other = ("a", "b") if question.b is None else ("b", "a")
+        raise ValueError(f"{lone}= needs {other}=: name the two groups to compare")
+    if question.difference is not None and not question.difference > 0:
+        raise ValueError(f"difference={question.difference} must be above 0")
+    if question.table is not None and question.experiment is not None:
+        raise ValueError("table= and experiment= are two places; name one of them")
+    for_tables = [k for k in ("score", "groups", "sources") if getattr(question, k)]
+    if question.table is None and for_tables:
+        raise ValueError(f"{for_tables[0]}= needs table=: the file with that column")
+    for_foreign = [k for k in ("filter", "group_by") if getattr(question, k)]
+    if question.experiment is None and for_foreign:
+        raise ValueError(
+            f"{for_foreign[0]}= needs experiment=: the MLflow experiment to search"
+        )
+    if question.claims and (question.a or question.table or question.experiment):
+        raise ValueError(
+            "claims= is decided by the studies; leave a, table, experiment"
+        )
+    for key in question.group_by:
+        kind, _, name = key.partition(".")
+        if kind not in ("params", "tags") or not name:
+            raise ValueError(f"group_by: {key!r} must be params.<name> or tags.<name>")
+
+
+def _check_file(path: Path) -> None:
+    if path.suffix not in FILES:
+        raise ValueError(f"table={path} must end in {' or '.join(FILES)}")
+    if not path.is_file():
+        raise ValueError(f"table={path}: there is no such file")

@@ -1,0 +1,187 @@
+"""Read runs back from MLflow, as one table: ours, and those of other programs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+from urllib.parse import unquote, urlparse
+
+import polars as pl
+from mlflow.artifacts import load_dict
+from mlflow.entities import Run as Logged
+from mlflow.exceptions import MlflowException
+
+from seedscope.runs.table import Runs
+from seedscope.store.store import Store, search
+
+TAGS = ("factor", "arm", "vary", "design", "block", "replicate", "engine")
+DIGESTS = ("weights_sha256", "initial_weights_sha256", "fingerprint", "diverged")
+
+
+def read_study(store: Store, name: str) -> Runs:
+    """Return the finished runs of a study.
+
+    Args:
+        store: where it was logged.
+        name: its name, the id of its MLflow run, or `latest`.
+
+    Raises:
+        ValueError: there is no such study, or nothing in it has finished.
+    """
+    study = _find_study(store, name)
+    study_id = study.info.run_id
+    children = search(store, f"tags.`mlflow.parentRunId` = '{study_id}'")
+    finished = [run for run in children if run.info.status == "FINISHED"]
+    title = study.data.tags["seedscope.study"]
+    if not finished:
+        raise ValueError(f"study {title} holds no finished run yet")
+    rows = [_own_row(run) for run in finished]
+    metrics = _metrics(finished)
+    lead = study.data.tags.get("seedscope.answer.score")
+    scores = [m for m in metrics if m.startswith(("test/", "seconds")) or m == lead]
+    last = [m for m in metrics if m.startswith(("train/", "val/"))]  # of the last epoch
+    return Runs(
+        title=title,
+        table=_table(rows, finished, sorted({*scores, *last})),
+        scores=tuple(scores),
+        score=lead if lead in scores else None,
+        figure=study.data.tags.get("seedscope.answer.figure"),
+        traces=_fetch(store, study_id),
+        study_id=study_id,
+        planned=_planned(store, study_id),
+    )
+
+
+def read_any(store: Store, condition: str, group_by: Sequence[str]) -> Runs:
+    """Return runs that any program logged, grouped into arms.
+
+    Args:
+        store: where, and in which experiment.
+        condition: an MLflow filter string; empty: every run of the experiment.
+        group_by: `params.<name>` or `tags.<name>`: equal values make an arm.
+
+    Raises:
+        ValueError: nothing matches, or no run has a key of `group_by`.
+    """
+    found = [run for run in search(store, condition) if run.info.status == "FINISHED"]
+    if not found:
+        raise ValueError(
+            f"no finished run in experiment {store.experiment.name!r} matches "
+            f"filter={condition!r}"
+        )
+    for key in group_by:
+        if all(_lookup(run, key) is None for run in found):
+            kind = key.partition(".")[0]
+            held = {name for run in found for name in getattr(run.data, kind)}
+            known = sorted(f"{kind}.{name}" for name in held)
+            raise ValueError(
+                f"group_by: no run has {key!r}; there are {', '.join(known) or 'none'}"
+            )
+    rows = [_foreign_row(run, group_by, number) for number, run in enumerate(found)]
+    scores = [key for key in _metrics(found) if not key.startswith("system/")]
+    return Runs(
+        title=f"{store.experiment.name} {condition}".strip(),
+        table=_table(rows, found, scores),
+        scores=tuple(scores),
+    )
+
+
+def study_names(store: Store) -> list[str]:
+    """Return the names of all studies of the experiment."""
+    return sorted({run.data.tags["seedscope.study"] for run in _studies(store)})
+
+
+def _studies(store: Store) -> list[Logged]:
+    return search(store, "tags.`seedscope.role` = 'study'")
+
+
+def _find_study(store: Store, name: str) -> Logged:
+    studies = _studies(store)
+    if name == "latest" and studies:
+        return max(studies, key=lambda run: run.info.end_time or 2**63)
+    for run in studies:
+        if name in (run.info.run_id, run.data.tags["seedscope.study"]):
+            return run
+    known = sorted({run.data.tags["seedscope.study"] for run in studies})
+    raise ValueError(
+        f"study={name}: there is no such study in experiment "
+        f"{store.experiment.name!r}; it holds {', '.join(known) or 'none yet'}"
+    )
+
+
+def _own_row(run: Logged) -> dict[str, object]:
+    tags = run.data.tags
+    row: dict[str, object] = {"run_id": run.info.run_id}
+    row |= {key: tags.get(f"seedscope.{key}", "") for key in (*TAGS, *DIGESTS)}
+    row |= {"replicate": int(row["replicate"]), "block": int(row["block"])}
+    row["diverged"] = row["diverged"] == "true"
+    row["machine"] = ", GPU: ".join(
+        tags.get(key, "?") for key in ("hardware.cpu", "hardware.gpu")
+    )
+    row["versions"] = " ".join(
+        tags.get(f"runtime.{key}", "?") for key in ("tensorflow", "keras", "python")
+    )
+    row["seeding"] = tags.get("runtime.seeding", "sources")
+    digests = {k: v for k, v in tags.items() if k.startswith("digest.")}
+    seeds = {k: int(v) for k, v in run.data.params.items() if k.startswith("seed.")}
+    return row | digests | seeds
+
+
+def _foreign_row(
+    run: Logged, group_by: Sequence[str], number: int
+) -> dict[str, object]:
+    values = [f"{key.split('.', 1)[-1]}:{_lookup(run, key)}" for key in group_by]
+    return {
+        "run_id": run.info.run_id,
+        "arm": " ".join(values) or "every run",
+        "replicate": number,
+        "block": 0,
+        "diverged": False,
+        "vary": "unknown",
+    }
+
+
+def _lookup(run: Logged, key: str) -> str | None:
+    kind, _, name = key.partition(".")
+    return getattr(run.data, kind).get(name)
+
+
+def _metrics(runs: Sequence[Logged]) -> list[str]:
+    return sorted({key for run in runs for key in run.data.metrics})
+
+
+def _table(
+    rows: list[dict[str, object]], runs: Sequence[Logged], scores: Sequence[str]
+) -> pl.DataFrame:
+    lead = pl.DataFrame(rows, infer_schema_length=None)
+    columns = {
+        key: pl.Series([run.data.metrics.get(key) for run in runs], dtype=pl.Float64)
+        for key in scores
+    }
+    return lead.with_columns(**columns)
+
+
+def _fetch(store: Store, study_id: str) -> Path | None:
+    """Return a folder with the study's Parquet parts; download them if they are far."""
+    if not store.client.list_artifacts(study_id, "traces"):
+        return None
+    location = store.client.get_run(study_id).info.artifact_uri
+    place = urlparse(location)
+    if place.scheme in ("", "file"):
+        return Path(unquote(place.path), "traces")
+    return Path(
+        store.client.download_artifacts(study_id, "traces", mkdtemp(prefix="seedscope"))
+    )
+
+
+def _planned(store: Store, study_id: str) -> dict[str, int]:
+    """Return how many runs of each arm were planned, by the plans of all jobs."""
+    rows: dict[str, str] = {}
+    try:
+        location = store.client.get_run(study_id).info.artifact_uri
+        for file in store.client.list_artifacts(study_id, "plan"):
+            plan = load_dict(f"{location}/{file.path}")
+            rows |= {row["fingerprint"]: row["arm"] for row in plan["rows"]}
+    except (MlflowException, OSError):
+        return {}
+    arms = list(rows.values())
+    return {arm: arms.count(arm) for arm in dict.fromkeys(arms)}

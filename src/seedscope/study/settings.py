@@ -1,0 +1,318 @@
+"""Read a composed configuration into a checked, typed `Study`.
+
+Every mistake that can be seen on paper is refused here, before TensorFlow is imported.
+"""
+
+import importlib.util
+import math
+from collections import ChainMap
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seedscope.study.seeds import check_source
+from seedscope.study.words import (
+    Answer,
+    Arm,
+    Design,
+    Engine,
+    Factor,
+    Settings,
+    Study,
+    Tracking,
+)
+
+CHOICES = {
+    "loop.name": ("fit", "train_on_batch", "custom", "solve"),
+    "loop.shuffle": ("epoch", "once", "none", "buffer"),
+    "loop.schedule": ("constant", "cosine", "exponential", "warmup_cosine"),
+    "split.method": ("holdout", "kfold", "bootstrap"),
+    "engine.name": ("auto", "sequential", "batched"),
+    "engine.keep_weights": ("none", "final", "epochs"),
+    "design.name": ("vary", "crossed", "blocks", "stars"),
+    "runtime.precision": ("float32", "float64", "mixed_bfloat16", "mixed_float16"),
+    "runtime.compilation": ("graph", "jit", "eager"),
+    "runtime.distribution": ("none", "mirrored"),
+    "runtime.reduction": ("default", "hierarchical_copy", "reduction_to_one"),
+    "runtime.input_pipeline": (
+        "arrays",
+        "serial",
+        "parallel",
+        "interleave_deterministic",
+        "interleave",
+    ),
+    "runtime.seeding": ("sources", "none", "numpy_python", "tensorflow", "keras"),
+}
+POSITIVE = (
+    "replicates",
+    "loop.epochs",
+    "loop.batch_size",
+    "loop.shuffle_buffer",
+    "split.folds",
+    "split.train_size",
+    "design.backgrounds",
+    "design.levels",
+    "engine.workers",
+    "engine.group_size",
+    "tracking.curve_points",
+    "runtime.devices",
+)
+NOT_NEGATIVE = (
+    "root_seed",
+    "loop.patience",
+    "split.validation",
+    "split.test",
+    "split.label_noise",
+    "runtime.intra_op_threads",
+    "runtime.inter_op_threads",
+)
+COMPONENTS = ("data", "model", "optimizer")  # where a user's own code plugs in
+
+
+@dataclass
+class _Schema(Settings):
+    name: str | None
+    replicates: int
+    root_seed: int
+    factor: Factor
+    design: Design
+    engine: Engine
+    tracking: Tracking
+    answer: Answer
+
+
+def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
+    """Check a composed configuration and return the study that it describes.
+
+    Args:
+        config: the composed conf/train.yaml.
+        name: the study's name where the configuration gives none.
+        swept: the settings that a sweep varies; they become part of the arms' names.
+
+    Raises:
+        ValueError: a key, type or value is wrong; the message names the key.
+    """
+    whole = _typed(config)
+    factor = whole.factor
+    if factor.name is None:
+        factor.name = "+".join(factor.vary) or "none"
+    for source in factor.vary:
+        check_source(source)
+    if len(set(factor.vary)) < len(factor.vary):
+        raise ValueError(f"factor.vary names a source twice: {factor.vary}")
+    suffix = "".join(f" {_level_name(key, _get(config, key))}" for key in swept)
+    arms = tuple(
+        Arm(arm + suffix, tuple(factor.vary), _settings(config, level))
+        for arm, level in _levels(factor).items()
+    )
+    return Study(
+        name=whole.name or name,
+        replicates=whole.replicates,
+        root_seed=whole.root_seed,
+        factor=factor,
+        arms=arms,
+        design=whole.design,
+        engine=whole.engine,
+        tracking=whole.tracking,
+        answer=whole.answer,
+        config=OmegaConf.to_container(config, resolve=True),
+    )
+
+
+def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Return a nested dictionary as {"loop.batch_size": 32, ...}."""
+    items: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            items |= flat(value, f"{prefix}{key}.")
+        else:
+            items[f"{prefix}{key}"] = value
+    return items
+
+
+def _typed(config: DictConfig) -> _Schema:
+    """Merge into the schema, which refuses unknown keys and wrong types."""
+    try:
+        schema = OmegaConf.structured(_Schema)
+        whole = OmegaConf.to_object(OmegaConf.merge(schema, config))
+    except OmegaConfBaseException as error:
+        reason = str(error.msg).splitlines()[0]
+        raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None
+    _check_values(whole)
+    return whole
+
+
+def _check_values(whole: _Schema) -> None:
+    for key, known in CHOICES.items():
+        if _value(whole, key) not in known:
+            raise ValueError(
+                f"{key}={_value(whole, key)!r} is unknown; choose one of "
+                f"{', '.join(known)}"
+            )
+    for key in POSITIVE:
+        if (value := _value(whole, key)) is not None and value < 1:
+            raise ValueError(f"{key}={value} must be 1 or more")
+    for key in NOT_NEGATIVE:
+        value = _value(whole, key)
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{key}={value} must be 0 or more")
+    split = whole.split
+    if split.validation + split.test >= 1:
+        raise ValueError(
+            f"split.validation={split.validation} and split.test={split.test} leave "
+            "nothing to train on; their sum must be below 1"
+        )
+    if split.test == 0:
+        raise ValueError("split.test=0 leaves nothing to score runs on; try 0.2")
+    if split.label_noise > 1:
+        raise ValueError(f"split.label_noise={split.label_noise} is a fraction of 1")
+    if split.method == "kfold" and split.folds < 2:
+        raise ValueError(f"split.folds={split.folds} must be 2 or more")
+    _check_runtime(whole)
+    for component in COMPONENTS:
+        _check_target(component, getattr(whole, component))
+
+
+def _check_runtime(whole: _Schema) -> None:
+    """Refuse runtime settings that cannot be had together."""
+    runtime, loop = whole.runtime, whole.loop.name
+    if runtime.distribution == "none" and runtime.devices > 1:
+        raise ValueError(
+            f"runtime.devices={runtime.devices} needs runtime.distribution=mirrored"
+        )
+    if runtime.distribution == "none" and runtime.reduction != "default":
+        raise ValueError(
+            f"runtime.reduction={runtime.reduction} needs runtime.distribution=mirrored"
+        )
+    if runtime.distribution == "mirrored" and loop != "fit":
+        raise ValueError(
+            f"runtime.distribution=mirrored needs loop=fit, got loop.name={loop}"
+        )
+    if runtime.input_pipeline != "arrays" and loop != "fit":
+        raise ValueError(
+            f"runtime.input_pipeline={runtime.input_pipeline} needs loop=fit, got "
+            f"loop.name={loop}"
+        )
+    _check_seeding(whole)
+    if loop == "solve" and (whole.loop.epochs > 1 or whole.loop.batch_size is not None):
+        raise ValueError(
+            "loop=solve takes one step on all examples: set loop.epochs=1 and "
+            "loop.batch_size=null"
+        )
+
+
+def _check_seeding(whole: _Schema) -> None:
+    """Refuse what Keras' own draws (`runtime.seeding` other than sources) rule out."""
+    runtime, loop = whole.runtime, whole.loop
+    if runtime.seeding == "sources":
+        return
+    wanted = f"runtime.seeding={runtime.seeding} trains with Keras' own draws"
+    if loop.name not in ("fit", "train_on_batch"):
+        raise ValueError(f"{wanted}: use loop=fit or loop=train_on_batch")
+    if loop.shuffle not in ("epoch", "none"):
+        raise ValueError(
+            f"{wanted}: fit shuffles or does not; set loop.shuffle=epoch or none"
+        )
+    if loop.name == "train_on_batch" and loop.shuffle != "none":
+        raise ValueError(f"{wanted}; train_on_batch takes no order: loop.shuffle=none")
+    if loop.drop_remainder and loop.name == "fit":
+        raise ValueError(f"{wanted}; fit drops no batch: loop.drop_remainder=false")
+    others = {
+        "runtime.distribution": "none",
+        "runtime.input_pipeline": "arrays",
+        "runtime.compilation": "graph",
+    }
+    for key, needed in others.items():
+        if _value(whole, key) != needed:
+            raise ValueError(f"{wanted}: set {key}={needed}")
+    if whole.factor.vary:
+        raise ValueError(
+            f"{wanted}, which no seed of ours reaches: factor.vary must be [], got "
+            f"{whole.factor.vary}; repeat runs with factor=seeding"
+        )
+
+
+def _check_target(component: str, options: dict[str, Any]) -> None:
+    """Find the module of a `_target_` without importing it (it may load TensorFlow)."""
+    target = options.get("_target_")
+    where = f"{component}._target_"
+    if not isinstance(target, str) or "." not in target:
+        raise ValueError(
+            f"{where} must name a function as package.module.function, got {target!r}"
+        )
+    try:
+        found = importlib.util.find_spec(target.split(".")[0])
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        raise ValueError(
+            f"{where}={target}: no module {target.split('.')[0]!r}; put its folder on "
+            "PYTHONPATH"
+        )
+    for key, value in flat(options).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{component}.{key}={value} must be a finite number")
+
+
+def _levels(factor: Factor) -> dict[str, dict[str, Any]]:
+    """Return {arm name: {setting: value}}: the product of the factor's levels.
+
+    A level is a value of one setting, or a named bundle of settings.
+    """
+    if not factor.levels:
+        return {factor.name: {}}
+    choices = [_named_levels(key, values) for key, values in factor.levels.items()]
+    arms = {}
+    for chosen in product(*choices):
+        names = [name for name, _ in chosen]
+        if not names[0].startswith(f"{factor.name}:"):
+            names.insert(0, factor.name)
+        arms[" ".join(names)] = dict(ChainMap(*(level for _, level in chosen)))
+    return arms
+
+
+def _named_levels(key: str, values: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return the levels of one key: (name, {setting: value})."""
+    if isinstance(values, dict) and values:
+        return [(f"{key}:{name}", level) for name, level in values.items()]
+    if isinstance(values, list) and values:
+        return [(_level_name(key, value), {key: value}) for value in values]
+    raise ValueError(
+        f"factor.levels.{key} must be a list of values to compare, or named bundles of "
+        f"settings, got {values}"
+    )
+
+
+def _level_name(key: str, value: Any) -> str:
+    """Name a level with characters that MLflow takes: batch_size:32."""
+    if isinstance(value, dict | DictConfig):
+        value = value["name"]
+    return f"{key.split('.')[-1]}:{'none' if value is None else value}"
+
+
+def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:
+    """Return the settings of one arm: the configuration with a level put in."""
+    config = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    for key, value in level.items():
+        if OmegaConf.select(config, key, default=config) is config:
+            raise ValueError(
+                f"factor.levels.{key}: there is no setting {key!r}; the settings are "
+                "listed by --cfg job"
+            )
+        OmegaConf.update(config, key, value, merge=False)
+    whole = _typed(config)
+    return Settings(**{key: getattr(whole, key) for key in Settings.__annotations__})
+
+
+def _get(config: DictConfig, key: str) -> Any:
+    return OmegaConf.select(config, key)
+
+
+def _value(whole: _Schema, key: str) -> Any:
+    value: Any = whole
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value

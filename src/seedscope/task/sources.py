@@ -1,0 +1,52 @@
+"""Check that the sources a run varies are really there.
+
+A source without effect has no spread to measure.
+"""
+
+from seedscope.study.words import Run
+from seedscope.task.data.load import uses_data_seed
+from seedscope.task.model import Built
+
+
+def check_sources(run: Run, built: Built) -> None:
+    """Refuse a run that varies one source only, where that source changes nothing.
+
+    Raises:
+        ValueError: it says why the source has no effect and what to change.
+    """
+    reasons = without_effect(run, built)
+    if run.vary and all(source in reasons for source in run.vary):
+        source = run.vary[0]
+        raise ValueError(f"factor.vary={list(run.vary)}: {reasons[source]}")
+
+
+def without_effect(run: Run, built: Built) -> dict[str, str]:
+    """Return {source: why it changes nothing in this run}."""
+    noisy = {noise.source for noise in built.noise}
+    reasons = {}
+    if not any(weight.free for weight in built.weights):
+        reasons["init"] = (
+            "no initial weight of the model is drawn anew: each has an initializer "
+            "with an integer seed, or none of Keras'; leave `seed=` out"
+        )
+    if run.settings.loop.shuffle == "none":
+        reasons["shuffle"] = (
+            "loop.shuffle=none trains in stored order; use loop.shuffle=epoch"
+        )
+    if "dropout" not in noisy:
+        reasons["dropout"] = (
+            "the model has no stochastic layer; try model.dropout=0.2 with model=mlp "
+            "or model=cnn"
+        )
+    piped = run.settings.runtime.input_pipeline in ("serial", "parallel")
+    if "augmentation" not in noisy and not piped:
+        reasons["augmentation"] = (
+            "the model has no augmentation layer; use images and one that has, such "
+            "as model=cnn with model.augmentation=0.1"
+        )
+    if not uses_data_seed(run):
+        reasons["data"] = (
+            "the data set is fixed: its function takes no `seed`; use data=synthetic, "
+            "or split.label_noise above 0"
+        )
+    return reasons

@@ -1,0 +1,141 @@
+"""Say what the batched engine cannot train, and why: never silently different numbers.
+
+Most reasons are rules about settings and layers. The last word has the compiler: the
+training step is traced and lowered once, and what it stumbles over is named.
+"""
+
+import json
+import logging
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seedscope.study.words import Engine, Run
+from seedscope.task.data.load import load
+from seedscope.task.model import Built
+from seedscope.task.optimizer import build_optimizer
+from seedscope.training.batched.cost import gains_nothing
+from seedscope.training.batched.kind import batch_specs, kind_of, program_of
+from seedscope.training.batched.stateless import stateless_optimizers
+from seedscope.training.choice import own_loop
+
+CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
+LONGEST_SEQUENCE = 64  # time steps of a recurrent layer; each is compiled
+RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
+
+
+def refusal(run: Run, engine: Engine) -> str | None:
+    """Return why a run is not trained in a group, or None if it is.
+
+    Args:
+        run: as planned.
+        engine: auto, with no group size, also refuses what gains nothing in a group.
+
+    Raises:
+        ValueError: the run cannot be trained at all.
+    """
+    key = json.dumps([asdict(run.settings), asdict(engine)], sort_keys=True)
+    if key not in _answers:
+        _answers[key] = _refusal(run, engine)
+    return _answers[key]
+
+
+_answers: dict[str, str | None] = {}
+
+
+def _refusal(run: Run, engine: Engine) -> str | None:
+    reason = own_loop(run.settings)
+    if reason:
+        return reason
+    examples = load(run)
+    program = program_of(kind_of(run, examples), run, examples, engine.group_size)
+    reason = _layer(program.built) or _optimizer(run)
+    if reason:
+        return reason
+    if engine.name == "auto" and not engine.group_size:
+        size = run.settings.loop.batch_size or len(examples.parts.train)
+        if reason := gains_nothing(program.built.model, size):
+            return reason
+    try:
+        with _quiet():
+            program.lower(*batch_specs(run, examples, program))
+    except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
+        return _told(str(error))
+    return None
+
+
+def _layer(built: Built) -> str | None:
+    for layer in built.model._flatten_layers():
+        name = f"layer {layer.name} ({type(layer).__name__})"
+        if getattr(layer, "activity_regularizer", None) is not None:
+            return f"{name} has an activity regularizer, a loss of the whole batch"
+        if isinstance(layer, keras.layers.RNN):
+            if not isinstance(layer, RECURRENT):
+                return f"{name} is a recurrent layer of its own kind"
+            if layer.dropout or layer.recurrent_dropout:
+                return f"{name} draws noise inside its loop over time"
+            given = getattr(layer, "input", None)  # layers inside layers have none
+            if given is not None and (given.shape[1] or math.inf) > LONGEST_SEQUENCE:
+                return f"{name} takes more than {LONGEST_SEQUENCE} time steps"
+        if isinstance(layer, CONVOLUTIONS) and layer.groups > 1:
+            return f"{name} convolves in groups"
+    return None
+
+
+def _optimizer(run: Run) -> str | None:
+    """Step as `fit` does and as a group does: an optimizer's two ways may differ."""
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=shape) for shape in ((3, 2), (2,))]
+    gradients = [keras.ops.convert_to_tensor(value * 0.3 + 0.1) for value in start]
+    settings = run.settings
+    fitted, stepped = (
+        build_optimizer(settings.optimizer, settings.loop.schedule, 10)
+        for _ in range(2)
+    )
+    variables, others = ([keras.Variable(v) for v in start] for _ in range(2))
+    fitted.build(variables)
+    with stateless_optimizers():
+        stepped.build(others)
+        values = [keras.ops.convert_to_tensor(v) for v in others]
+        slots = [keras.ops.convert_to_tensor(v) for v in stepped.variables]
+    for _ in range(3):
+        fitted.apply(gradients)
+        with stateless_optimizers():
+            values, slots = stepped.stateless_apply(slots, gradients, values)
+    for variable, value in zip(variables, values, strict=True):
+        if not np.allclose(variable, value, atol=1e-5):
+            name = type(fitted).__name__
+            return f"optimizer {name} steps otherwise in Keras' stateless way"
+    return None
+
+
+def _told(message: str) -> str:
+    """Return the operation, and the layer where TensorFlow says so, in one line."""
+    unknown = re.search(r"No pfor vectorization defined for (\w+)", message)
+    place = re.search(r"loop_body/([\w/.]+)", message)
+    layer = f" (in {place[1]})" if place else ""
+    if unknown:
+        return f"TensorFlow cannot map {unknown[1]}{layer} over runs"
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("File ", "in user code"))]
+    said = lines[-1] if "in user code" in message else lines[0]
+    said = said.removeprefix("Failed getting HLO text: ").strip("'")
+    return f"its training step cannot be compiled for many runs: {said[:200]}{layer}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence TensorFlow's log of a failed conversion: the reason is the answer."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

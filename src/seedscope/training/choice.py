@@ -1,0 +1,60 @@
+"""Choose the engine of a whole job by its settings, without TensorFlow.
+
+Arms compare only where they were trained alike: the engines agree to rounding, not in
+their bits or in their seconds. So where one arm needs Keras' own loop all are trained
+by it, also those that are trained another day.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from seedscope.study.words import Engine, Run, Settings
+
+LOOPS = ("fit", "train_on_batch", "custom")  # which train to the same bits
+GROUPED = {  # the runtime settings that compiled groups can have
+    "precision": ("float32", "float64"),
+    "compilation": ("graph",),
+    "distribution": ("none",),
+    "input_pipeline": ("arrays",),
+    "seeding": ("sources",),
+    "intra_op_threads": (0,),  # compiled code has threads and kernels of its own
+    "inter_op_threads": (0,),
+    "op_determinism": (False,),
+    "onednn": (None,),
+}
+
+
+def choose(engine: Engine, runs: Sequence[Run], note: Callable[[str], None]) -> Engine:
+    """Return the engine with which a job is trained.
+
+    Args:
+        engine: as configured.
+        runs: all that are planned, also those that are trained already.
+        note: is told why runs are trained one by one.
+    """
+    if engine.name != "auto":
+        return engine
+    arms = list({run.arm: run.settings for run in runs}.values())
+    loops = {settings.loop.name for settings in arms}
+    reasons = [reason for settings in arms if (reason := own_loop(settings))]
+    if len(loops) > 1:
+        reasons.insert(0, f"the loops {', '.join(sorted(loops))} are compared")
+    if not reasons:
+        return engine
+    note(f"trained one by one: {reasons[0]}")
+    return replace(engine, name="sequential")
+
+
+def own_loop(settings: Settings) -> str | None:
+    """Return which setting only Keras' own loop has, or None."""
+    if settings.loop.name == "solve":
+        return "loop=solve takes no training steps"
+    for name, choices in GROUPED.items():
+        if (value := getattr(settings.runtime, name)) not in choices:
+            return f"runtime.{name}={value} is what Keras' own loop does with it"
+    if settings.loop.name not in LOOPS:
+        return f"loop.name={settings.loop.name} is no loop over batches"
+    for name in ("use_ema", "gradient_accumulation_steps"):
+        if settings.optimizer.get(name):
+            return f"optimizer.{name} is kept by Keras' own loop"
+    return None

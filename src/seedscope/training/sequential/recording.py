@@ -1,0 +1,167 @@
+"""Keep what the batches and epochs of one run leave, while it trains."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seedscope.study.words import Run
+from seedscope.task.data.load import Examples
+from seedscope.task.objective import Objective
+from seedscope.trace.trace import Predictions, Trace, digest
+from seedscope.training import runtime
+from seedscope.training.sequential.prepare import Task
+
+CHUNK = 1024  # examples that are scored at once
+
+
+def stopped(losses: Sequence[float], patience: int) -> bool:
+    """Tell whether early stopping ends a run after these validation losses."""
+    best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+    return bool(patience) and len(losses) - 1 - best >= patience
+
+
+class Recorder:
+    """The growing record of one run; `Trace` is made of it at the end."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        forward: Callable[[Any], tuple[Any, Any]],
+        objective: Objective,
+        examples: Examples,
+    ) -> None:
+        self.names = ("loss", *objective.metrics)
+        self.sha256: list[str] = []
+        self._model = model
+        self._forward = forward
+        self._objective = objective
+        self._validation = (examples.x_validation, examples.y_validation)
+        self._dtype = keras.config.floatx()
+        self._raw: list[np.ndarray] = []
+        self._reported: list[list[float]] = []
+        self._val: list[dict[str, float]] = []
+        self._weights: list[np.ndarray] = []
+
+    def start(self, keep_weights: str, patience: int) -> None:
+        """Note the initial weights."""
+        self._keep_weights = keep_weights
+        self._patience = patience
+        self._note_weights()
+
+    def batch(self, raw: np.ndarray, reported: Mapping[str, Any]) -> None:
+        """Note one batch: its own values, and what the training API says."""
+        self._raw.append(np.array(raw))
+        self._reported.append([float(reported[name]) for name in self.names])
+
+    def epoch(self) -> bool:
+        """Note the end of an epoch; return whether training should stop."""
+        self._note_weights()
+        x, y = self._validation
+        if not len(x):
+            return False
+        self._val.append(self.score(x, y)[1])
+        return stopped([scores["loss"] for scores in self._val], self._patience)
+
+    def score(
+        self, x: np.ndarray, y: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, float]]:
+        """Return the outputs for x and the loss and metrics against y, at rest."""
+        x = x.astype(self._dtype, copy=False) if x.dtype.kind == "f" else x
+        chunks = [
+            self._forward(tf.constant(x[i : i + CHUNK]))
+            for i in range(0, len(x), CHUNK)
+        ]
+        outputs = tf.concat([outputs for outputs, _ in chunks], axis=0)
+        sizes = [len(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
+        extra = np.average([float(e) for _, e in chunks], weights=sizes)
+        targets = tf.constant(self._objective.targets(y))
+        scores = {"loss": float(self._objective.loss(targets, outputs)) + extra}
+        for name, metric in self._objective.metrics.items():
+            values = np.asarray(metric(targets, outputs), np.float64)
+            scores[name] = float(values.mean())
+        return outputs.numpy(), scores
+
+    def raw(self) -> dict[str, np.ndarray]:
+        """Return name -> (steps,) raw values."""
+        return dict(zip(self.names, np.array(self._raw).T, strict=True))
+
+    def reported(self) -> dict[str, np.ndarray]:
+        """Return name -> (steps,) values as the training API reports them."""
+        values = np.array(self._reported, np.float32).T
+        return dict(zip(self.names, values, strict=True))
+
+    def epoch_means(self, sizes: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return name -> (epochs,) means of the batches, weighted by their examples."""
+        by_epoch = np.array(self._raw, np.float64).reshape(
+            -1, len(sizes), len(self.names)
+        )
+        means = np.average(by_epoch, axis=1, weights=sizes)
+        return dict(zip(self.names, means.T, strict=True))
+
+    def validation(self) -> dict[str, np.ndarray]:
+        """Return name -> (epochs,) scores on the validation examples."""
+        if not self._val:
+            return {}
+        return {n: np.array([scores[n] for scores in self._val]) for n in self.names}
+
+    def kept_weights(self) -> np.ndarray | None:
+        """Return the kept weights, shape (snapshots, parameters)."""
+        if self._keep_weights == "none":
+            return None
+        kept = self._weights if self._keep_weights == "epochs" else self._weights[-1:]
+        return np.stack(kept)
+
+    def _note_weights(self) -> None:
+        values = [weight.numpy() for weight in self._model.weights]
+        self.sha256.append(digest(values))
+        if self._keep_weights != "none":
+            flat = [v.ravel().astype(self._dtype) for v in values]
+            self._weights.append(np.concatenate(flat))
+
+
+def recording(
+    model: keras.Model, recorder: Recorder, raw: Any
+) -> keras.callbacks.Callback:
+    """Return the callback that keeps each batch's own values while `fit` runs."""
+
+    class Recording(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+            recorder.batch(raw.numpy(), logs)
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            model.stop_training = recorder.epoch()
+
+    return Recording()
+
+
+def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
+    """Return what a trained run leaves."""
+    examples = task.examples
+    outputs, test = recorder.score(examples.x_test, examples.y_test)
+    answers, labels = task.objective.answers(outputs)
+    facts = runtime.facts() | runtime.facts_of_model(task.built.model)
+    facts["engine"] = "sequential"
+    if task.built.pinned:
+        facts["pinned_weights"] = " ".join(task.built.pinned)
+    if task.perturbed:
+        facts["perturbed_weight"] = task.perturbed
+    return Trace(
+        run=run,
+        steps_per_epoch=len(task.bounds),
+        batch=recorder.raw(),
+        batch_reported=recorder.reported(),
+        train=recorder.epoch_means([stop - start for start, stop in task.bounds]),
+        val=recorder.validation(),
+        test=test,
+        weights_sha256=tuple(recorder.sha256),
+        predictions=Predictions(
+            examples.test_rows, examples.y_test, answers.astype(np.float32), labels
+        ),
+        digests=dict(examples.digests) | {"order": digest([task.orders])},
+        seconds=seconds,
+        facts=facts,
+        weights=recorder.kept_weights(),
+    )

@@ -1,0 +1,37 @@
+"""One engine for all arms of a job: they compare only where they were trained alike."""
+
+import pytest
+from composing import plan
+
+from seedscope.study.words import Engine
+from seedscope.training.choice import choose
+
+AUTO = Engine("auto", workers=1, group_size=None, keep_weights="none")
+
+
+def chosen(*overrides: str) -> tuple[str, list[str]]:
+    notes: list[str] = []
+    return choose(AUTO, plan(*overrides), notes.append).name, notes
+
+
+@pytest.mark.parametrize(
+    ("factor", "reason"),
+    [
+        ("op_determinism", "runtime.op_determinism=True"),
+        ("distribution", "runtime.distribution=mirrored"),
+        ("training_loop", "the loops custom, fit, train_on_batch are compared"),
+    ],
+)
+def test_where_one_arm_needs_keras_own_loop_all_are_trained_by_it(factor, reason):
+    name, (note,) = chosen(f"factor={factor}")
+    assert name == "sequential"
+    assert reason in note
+
+
+def test_otherwise_each_arm_goes_as_its_model_allows():
+    assert chosen("factor=batch_size") == ("auto", [])
+
+
+def test_an_engine_that_was_asked_for_stays():
+    engine = Engine("batched", workers=1, group_size=None, keep_weights="none")
+    assert choose(engine, plan("factor=threads"), print) is engine
