@@ -141,7 +141,7 @@ def run_with(data):
 def test_an_unknown_key_of_a_loader_is_named_with_its_signature():
     run = run_with({"_target_": "seedscope.task.data.datasets.digits", "exampels": 3})
     with pytest.raises(
-        ValueError, match="data: seedscope.data.datasets.digits.*exampels"
+        ValueError, match="data: seedscope.task.data.datasets.digits.*exampels"
     ):
         load(run)
 

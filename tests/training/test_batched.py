@@ -83,7 +83,7 @@ def test_a_run_is_the_same_bits_in_another_process(five):
 import sys
 sys.path[:0] = [{str(ROOT / "src")!r}, {str(ROOT / "tests")!r}]
 from composing import plan
-from engine.test_batched import KEEP, TINY, trained
+from training.test_batched import KEEP, TINY, trained
 runs = plan(*TINY, "replicates=5", "loop.epochs=2", "loop.batch_size=20")
 print(*trained(runs[2:4])["all", 3].weights_sha256)
 """

@@ -21,6 +21,12 @@ from seedscope.task.objective import Objective
 from seedscope.training.batched.numbers import numbers_of, scheduled_rates
 from seedscope.training.batched.one_run import OneRun, State
 from seedscope.training.batched.stateless import stateless_optimizers
+from seedscope.training.vectorize import (  # noqa: F401  they register themselves
+    array,
+    conv,
+    image,
+    random,
+)
 
 Tensor = Any
 MOVING = (  # preprocessing layers that treat each image by itself
