@@ -15,6 +15,8 @@ from omegaconf import DictConfig
 from seedscope.commands import overrides as commandline
 from seedscope.study import settings
 from seedscope.study.plan import plan_runs
+from seedscope.training import engines
+from seedscope.training.launch import launchers
 
 CONF = str(Path(__file__).parents[1] / "conf")
 trained: list[tuple[Any, str]] = []  # where, and the study runs touched
@@ -39,14 +41,15 @@ def train(config: DictConfig) -> None:
     study = settings.read(config, name, swept)
     if study.factor.fresh_process:  # how far apart repeats end is the question
         study.engine.keep_weights = "epochs"
+    engines.check(study.engine.name)
+    launchers.check(study.launcher.name)
     runs = plan_runs(study)
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
     from seedscope.training import choice
-    from seedscope.training.launch import here as launch
 
     if not study.factor.fresh_process:
-        launch.warm(runs[0].settings.runtime)
+        launchers.load(study.launcher.name).warm(runs[0].settings.runtime, study.engine)
     from seedscope.commands.progress import show
     from seedscope.store.log import open_study
     from seedscope.store.store import connect
@@ -56,8 +59,12 @@ def train(config: DictConfig) -> None:
         show(study, len(runs), len(log.missing)) as progress,
     ):
         engine = choice.choose(study.engine, runs, progress.note)
-        groups = launch.train(
-            log.missing, engine, study.factor.fresh_process, progress.note
+        groups = launchers.train(
+            log.missing,
+            engine,
+            study.launcher,
+            study.factor.fresh_process,
+            progress.note,
         )
         try:
             for traces in groups:

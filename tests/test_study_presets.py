@@ -13,8 +13,8 @@ import yaml
 from composing import ROOT, plan, read
 from hydra.errors import MissingConfigException
 
-from seedscope.study.words import Engine
-from seedscope.training.launch import here as launch
+from seedscope.study.words import Engine, Launcher
+from seedscope.training.launch import launchers
 from seedscope.training.sequential import loops as sequential
 from seedscope.training.sequential import naive
 
@@ -127,7 +127,7 @@ def test_a_run_of_every_runtime_factor_trains_in_a_process_that_has_its_level():
     runs += [tiny(r) for r in small("distribution") if r.arm.endswith("2_hierarchical")]
     runs += [tiny(r) for r in small("compilation") if r.arm.endswith("jit")]
     engine = Engine("sequential", workers=2, group_size=None, keep_weights="none")
-    groups = launch.train(runs, engine, fresh_process=False, note=lambda _: None)
+    groups = launchers.train(runs, engine, Launcher("here"), False, lambda _: None)
     traces = [trace for group in groups for trace in group]
     assert len(traces) == len(runs)
     for trace in traces:

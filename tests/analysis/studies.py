@@ -30,7 +30,7 @@ def made_trace(run: Run, accuracy: float | None = None, bits: str = "") -> Trace
         batch_reported={"loss": loss.astype(np.float32)},
         train={"loss": loss[::STEPS], "accuracy": ends},
         val={"loss": loss[::STEPS], "accuracy": ends},
-        test={"loss": 1 - score, "accuracy": score},
+        scores={"test/loss": 1 - score, "test/accuracy": score},
         weights_sha256=("start", "one", "two", f"end{seed}{bits}"),
         predictions=Predictions(np.arange(EXAMPLES), truth, outputs, labels),
         digests={"data": "d" * 64, "split": "s", "order": "o"},

@@ -219,7 +219,7 @@ def test_squared_errors_of_a_regression_are_split_like_accuracies(store, trackin
             made.predictions, targets=np.zeros(40), outputs=outputs, labels=None
         )
         return replace(
-            made, predictions=found, test={"loss": float((outputs**2).mean())}
+            made, predictions=found, scores={"test/loss": float((outputs**2).mean())}
         )
 
     study_id = log_arm(store, "factor=init", "replicates=6", trace=trace)

@@ -31,7 +31,7 @@ def trace(run, loss=1.0):
         batch_reported={"loss": losses + 1},
         train={"loss": np.array([1.5, loss])},
         val={"loss": np.array([1.6, loss])},
-        test={"loss": loss, "accuracy": 0.5 + run.replicate / 100},
+        scores={"test/loss": loss, "test/accuracy": 0.5 + run.replicate / 100},
         weights_sha256=("start", "one", f"end{run.seeds['init']}"),
         predictions=Predictions(
             np.arange(4), np.array([0, 1, 0, 1]), np.full((4, 2), 0.5), np.zeros(4, int)

@@ -6,7 +6,7 @@ import signal
 import pytest
 from composing import TINY, plan, read
 
-from seedscope.training.launch import here as launch
+from seedscope.training.launch import here, launchers, shares
 
 SLOW = pytest.mark.slow
 NO_BATCH = ("engine=sequential", "model.hidden=[4]")
@@ -15,16 +15,16 @@ NO_BATCH = ("engine=sequential", "model.hidden=[4]")
 @pytest.fixture(autouse=True)
 def _no_processes_left():
     yield
-    for workers in launch._idle.values():
+    for workers in here._idle.values():
         for worker in workers:
             worker.stop()
-    launch._idle.clear()
+    here._idle.clear()
 
 
 def trained(runs, *overrides, fresh=False, notes=None):
-    engine = read(*NO_BATCH, *overrides).engine
+    study = read(*NO_BATCH, *overrides)
     notes = [] if notes is None else notes
-    groups = launch.train(runs, engine, fresh, notes.append)
+    groups = launchers.train(runs, study.engine, study.launcher, fresh, notes.append)
     return [trace for group in groups for trace in group]
 
 
@@ -67,8 +67,8 @@ def test_fresh_processes_and_parallel_ones_train_the_same_bits():
 
 def test_a_killed_process_is_reported_and_keeps_what_finished():
     runs = plan(*TINY, *NO_BATCH, "replicates=40", "loop.epochs=20")
-    engine = read(*NO_BATCH).engine
-    groups = launch.train(runs, engine, False, print)
+    study = read(*NO_BATCH)
+    groups = launchers.train(runs, study.engine, study.launcher, False, print)
     first = next(groups)
     os.kill(int(first[0].facts["process"]), signal.SIGKILL)
     with pytest.raises(RuntimeError, match=r"died with exit code -9 .*same command"):
@@ -87,6 +87,6 @@ def test_the_environment_is_set_for_the_child_and_put_back():
 def test_fresh_processes_train_the_repeats_of_all_levels_in_turn():
     # Level after level, a machine that gets busier would look like a slow level.
     runs = plan("factor=op_determinism", "replicates=3")
-    shares = [share for part in launch._shares(runs, 2, True) for share in part]
-    levels = [share[0].settings.runtime.op_determinism for share in shares]
+    made = shares.shares_of(runs, 2, True)
+    levels = [share.runtime.op_determinism for share in made]
     assert levels == [False, True] * 3

@@ -76,5 +76,7 @@ def repeats(table: pl.DataFrame) -> Repeats | None:
     """Count different final weights; two engines may differ in the last digit."""
     if "weights_sha256" not in table.columns or len(table) < 2:
         return None
+    if table["weights_sha256"].null_count():
+        return None  # a program that told no weights
     per_engine = table.group_by("engine").agg(pl.col("weights_sha256").n_unique())
     return Repeats(len(table), int(per_engine["weights_sha256"].max()))

@@ -25,7 +25,7 @@ def compare_levels(runs: Runs, score: str) -> tuple[Level, ...]:
     still = {
         name: table
         for name, table in runs.arms().items()
-        if table["vary"][0] == "" and "weights_sha256" in table.columns
+        if table["vary"][0] == "" and "factor" in table.columns
     }
     if len(still) < 2 or runs.traces is None:
         return ()

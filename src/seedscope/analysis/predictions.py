@@ -40,6 +40,11 @@ def on_test_set(
     if tests["content"].n_unique() > 1 or tests["len"].n_unique() > 1:
         return None, ["each run has a test set of its own: no churn"]
     shape = (len(good), len(rows) // len(good))
+    if "target" not in rows.columns or rows["target"].null_count():
+        churn = None
+        if "label" in rows.columns and not rows["label"].null_count():
+            churn = pairs.churn(rows["label"].to_numpy().reshape(shape), level)
+        return OnTestSet(shape[1], None, churn, None, None, ()), []
     if "label" in rows.columns:
         return _classified(folder, rows, good, shape, level), []
     errors = (rows["output"] - rows["target"].cast(pl.Float64)) ** 2
@@ -87,7 +92,8 @@ def _rows(folder: Path, ids: list[str]) -> pl.DataFrame:
     rows = _scan(folder).filter(pl.col("run_id").is_in(ids))
     names = rows.collect_schema().names()
     last = "label" if "label" in names else "output"
-    rows = rows.select("run_id", "example", "target", last)
+    kept = [name for name in ("example", "target", last) if name in names]
+    rows = rows.select("run_id", *kept)
     rows = rows.sort("run_id", "example").collect()
     if last == "output" and isinstance(rows["output"].dtype, pl.Array):
         rows = rows.with_columns(pl.col("output").arr.first().cast(pl.Float64))

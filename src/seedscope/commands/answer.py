@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -12,7 +13,8 @@ from seedscope.analysis.compare import compare
 from seedscope.analysis.results import Comparison
 from seedscope.analysis.two_groups import compare_groups
 from seedscope.report import against, files, metrics, note, terminal
-from seedscope.runs.find import find_group, find_runs
+from seedscope.runs import readers
+from seedscope.runs.find import find_group
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
 from seedscope.store.results import log_against, log_comparison
@@ -31,9 +33,10 @@ def answer(question: Question) -> Runs | None:
     console = Console()
     store = None
     if question.table is None:
+        tracking = question.tracking
         if question.experiment is not None:
-            question.tracking.experiment = question.experiment
-        store = connect(question.tracking, create=False)
+            tracking = replace(tracking, experiment=question.experiment)
+        store = connect(tracking, create=False)
     if question.a is not None:
         _two_groups(question, store, console)
         return None
@@ -41,7 +44,7 @@ def answer(question: Question) -> Runs | None:
 
 
 def _arms(question: Question, store: Store | None, console: Console) -> Runs:
-    runs = find_runs(question, store)
+    runs = readers.read(question)
     comparison = compare(runs, question.metrics, question.level)
     terminal.show(comparison, console)
     if question.output:

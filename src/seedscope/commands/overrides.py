@@ -21,6 +21,7 @@ NOT_SETTINGS = (
     "hydra",
     "name",
     "engine",
+    "launcher",
     "tracking",
     "answer",
 )

@@ -11,9 +11,16 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
+from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
 
 EMPTY = ["", "NA", "N/A", "null", "None"]
+
+
+def read(question: Question) -> Runs:
+    """Return the runs of the file that a question names."""
+    path = Path(str(question.table))
+    return read_file(path, question.score, question.groups, question.sources)
 
 
 def read_file(

@@ -1,27 +1,15 @@
-"""Find the runs that a question names: a study, an experiment, a file, A and B."""
+"""Find the two groups of runs that a question names, A and B."""
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
-from seedscope.runs.files import read_file
+from seedscope.runs import readers
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
 from seedscope.store.read import read_any, read_study, study_names
 from seedscope.store.store import Store
 
 FILTER = re.compile(r"[=<>]|\b(I?LIKE|IN)\b", re.IGNORECASE)  # operators of MLflow
-
-
-def find_runs(question: Question, store: Store | None) -> Runs:
-    """Return all runs that the question is about."""
-    if question.table is not None:
-        return read_file(
-            Path(question.table), question.score, question.groups, question.sources
-        )
-    if question.experiment is not None:
-        return read_any(store, question.filter, question.group_by)
-    return read_study(store, question.name)
 
 
 def find_group(name: str, question: Question, store: Store | None) -> Runs:
@@ -36,7 +24,7 @@ def find_group(name: str, question: Question, store: Store | None) -> Runs:
         return replace(read_any(store, name, []), title=name)
     around, arms = None, []
     if store is None or question.experiment or name not in study_names(store):
-        around = find_runs(question, store)
+        around = readers.read(question)
         arms = list(around.arms())
         if name in arms:
             return around.arm(name)

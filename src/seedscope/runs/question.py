@@ -10,9 +10,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedscope.runs.readers import FILES
 from seedscope.study.words import Tracking
-
-FILES = (".csv", ".parquet")
 
 
 @dataclass

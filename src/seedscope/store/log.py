@@ -80,7 +80,7 @@ class StudyLog:
         tags = _run_tags(self._study, trace)
         created = self._store.client.create_run(
             self._store.experiment.experiment_id,
-            start_time=ended - round(trace.seconds * 1000),
+            start_time=ended - round((trace.seconds or 0) * 1000),
             tags={"mlflow.parentRunId": self.study_id, **_cut(tags)},
             run_name=f"{run.arm} #{run.replicate}",
         )
@@ -93,7 +93,8 @@ class StudyLog:
         client.log_batch(run_id, params=params)
         for start in range(0, len(metrics), AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + AT_ONCE])
-        client.log_inputs(run_id, [_dataset(trace)])
+        if "data" in trace.digests:
+            client.log_inputs(run_id, [_dataset(trace)])
         finished = RunStatus.to_string(RunStatus.FINISHED)
         client.set_terminated(run_id, finished, end_time=ended)
 
@@ -245,15 +246,24 @@ def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
         "seedscope.design": study.design.name,
         "seedscope.block": str(run.block),
         "seedscope.replicate": str(run.replicate),
-        "seedscope.engine": trace.facts["engine"],
+        "seedscope.engine": trace.facts.get("engine", study.engine.name),
+        "seedscope.launcher": study.launcher.name,
         "seedscope.fingerprint": run.fingerprint,
         "seedscope.diverged": str(trace.diverged).lower(),
-        "seedscope.weights_sha256": trace.weights_sha256[-1],
-        "seedscope.initial_weights_sha256": trace.weights_sha256[0],
+        **_weight_digests(trace),
         **{f"digest.{name}": value for name, value in trace.digests.items()},
         **{f"runtime.{name}": value for name, value in trace.facts.items()},
         **hardware.machine(),
         **hardware.code(PROJECT),
+    }
+
+
+def _weight_digests(trace: Trace) -> dict[str, str]:
+    if not trace.weights_sha256:
+        return {}
+    return {
+        "seedscope.weights_sha256": trace.weights_sha256[-1],
+        "seedscope.initial_weights_sha256": trace.weights_sha256[0],
     }
 
 
@@ -267,9 +277,10 @@ def _metrics(trace: Trace, points: int) -> Iterator[Metric]:
         for name, values in getattr(trace, group).items():
             for epoch, value in enumerate(values, start=1):
                 yield Metric(f"{group}/{name}", float(value), now, epoch)
-    for name, value in trace.test.items():
-        yield Metric(f"test/{name}", float(value), now, 0)
-    yield Metric("seconds", trace.seconds, now, 0)
+    for name, value in trace.scores.items():
+        yield Metric(name, float(value), now, 0)
+    if trace.seconds is not None:
+        yield Metric("seconds", trace.seconds, now, 0)
 
 
 def _thinned(steps: int, points: int) -> list[int]:

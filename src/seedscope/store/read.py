@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from seedscope.runs.table import Runs
 from seedscope.store.store import Store, search
 
+CURVES = ("batch/", "batch_reported/", "train/", "val/", "system/")
 TAGS = ("factor", "arm", "vary", "design", "block", "replicate", "engine")
 DIGESTS = ("weights_sha256", "initial_weights_sha256", "fingerprint", "diverged")
 
@@ -37,8 +38,11 @@ def read_study(store: Store, name: str) -> Runs:
     rows = [_own_row(run) for run in finished]
     metrics = _metrics(finished)
     lead = study.data.tags.get("seedscope.answer.score")
-    scores = [m for m in metrics if m.startswith(("test/", "seconds")) or m == lead]
     last = [m for m in metrics if m.startswith(("train/", "val/"))]  # of the last epoch
+    final = [m for m in metrics if not m.startswith(CURVES)]
+    if not set(final) - {"seconds"}:  # a program that tested nothing
+        final += [m for m in last if m.startswith("val/")] or last
+    scores = [m for m in metrics if m in final or m == lead]
     return Runs(
         title=title,
         table=_table(rows, finished, sorted({*scores, *last})),
@@ -111,7 +115,8 @@ def _find_study(store: Store, name: str) -> Logged:
 def _own_row(run: Logged) -> dict[str, object]:
     tags = run.data.tags
     row: dict[str, object] = {"run_id": run.info.run_id}
-    row |= {key: tags.get(f"seedscope.{key}", "") for key in (*TAGS, *DIGESTS)}
+    row |= {key: tags.get(f"seedscope.{key}", "") for key in TAGS}
+    row |= {key: tags.get(f"seedscope.{key}") for key in DIGESTS}
     row |= {"replicate": int(row["replicate"]), "block": int(row["block"])}
     row["diverged"] = row["diverged"] == "true"
     row["machine"] = ", GPU: ".join(

@@ -20,6 +20,7 @@ from seedscope.study.words import (
     Design,
     Engine,
     Factor,
+    Launcher,
     Settings,
     Study,
     Tracking,
@@ -30,7 +31,6 @@ CHOICES = {
     "loop.shuffle": ("epoch", "once", "none", "buffer"),
     "loop.schedule": ("constant", "cosine", "exponential", "warmup_cosine"),
     "split.method": ("holdout", "kfold", "bootstrap"),
-    "engine.name": ("auto", "sequential", "batched"),
     "engine.keep_weights": ("none", "final", "epochs"),
     "design.name": ("vary", "crossed", "blocks", "stars"),
     "runtime.precision": ("float32", "float64", "mixed_bfloat16", "mixed_float16"),
@@ -80,6 +80,7 @@ class _Schema(Settings):
     factor: Factor
     design: Design
     engine: Engine
+    launcher: Launcher
     tracking: Tracking
     answer: Answer
 
@@ -116,6 +117,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         arms=arms,
         design=whole.design,
         engine=whole.engine,
+        launcher=whole.launcher,
         tracking=whole.tracking,
         answer=whole.answer,
         config=OmegaConf.to_container(config, resolve=True),

@@ -100,6 +100,13 @@ class Engine:
 
 
 @dataclass
+class Launcher:
+    """Where runs are trained; none of this changes what a run is."""
+
+    name: str
+
+
+@dataclass
 class Tracking:
     """Where runs are logged, and how finely."""
 
@@ -138,6 +145,7 @@ class Study:
     arms: tuple[Arm, ...]
     design: Design
     engine: Engine
+    launcher: Launcher
     tracking: Tracking
     answer: Answer
     config: dict[str, Any]  # the whole configuration, resolved

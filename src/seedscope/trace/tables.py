@@ -30,11 +30,12 @@ def tables(
         "batch": [_batch(run_id, trace) for run_id, trace in pairs],
         "epoch": [_epoch(run_id, trace) for run_id, trace in pairs],
         "predictions": [_predictions(i, trace, outputs) for i, trace in pairs],
-        "weights": [_weights(i, t) for i, t in pairs if t.weights is not None],
+        "weights": [_weights(run_id, trace) for run_id, trace in pairs],
     }
+    held = {name: [f for f in frames if len(f)] for name, frames in made.items()}
     return {
-        name: pl.concat(frames, how="diagonal")
-        for name, frames in made.items()
+        name: pl.concat(frames, how="diagonal_relaxed")
+        for name, frames in held.items()
         if frames
     }
 
@@ -57,10 +58,11 @@ def _epoch(run_id: str, trace: Trace) -> pl.DataFrame:
 
 def _predictions(run_id: str, trace: Trace, outputs: bool) -> pl.DataFrame:
     predictions = trace.predictions
-    columns = {
-        "example": predictions.examples.astype(np.int64),
-        "target": predictions.targets,
-    }
+    if predictions is None:
+        return pl.DataFrame()
+    columns = {"example": predictions.examples.astype(np.int64)}
+    if predictions.targets is not None:
+        columns["target"] = predictions.targets
     if predictions.labels is not None:
         columns["label"] = predictions.labels.astype(np.int32)
     if outputs or predictions.labels is None:
@@ -69,13 +71,24 @@ def _predictions(run_id: str, trace: Trace, outputs: bool) -> pl.DataFrame:
 
 
 def _weights(run_id: str, trace: Trace) -> pl.DataFrame:
+    if trace.weights is None:
+        return pl.DataFrame()
     return _rows(run_id, "snapshot", 0, {"values": trace.weights.astype(np.float32)})
 
 
 def _rows(
     run_id: str, counter: str | None, first: int, columns: dict[str, np.ndarray]
 ) -> pl.DataFrame:
-    frame = pl.DataFrame(columns)
+    """Return the columns below each other's first row; shorter ones end in nulls."""
+    longest = max((len(values) for values in columns.values()), default=0)
+    if not longest:
+        return pl.DataFrame()
+    frame = pl.DataFrame(
+        [
+            pl.Series(name, values).extend_constant(None, longest - len(values))
+            for name, values in columns.items()
+        ]
+    )
     lead = [pl.lit(run_id).alias("run_id")]
     if counter:
         count = pl.int_range(first, first + len(frame), dtype=pl.UInt32)

@@ -7,7 +7,7 @@ from functools import cached_property
 import keras
 import numpy as np
 
-from seedscope.trace.trace import Predictions, Trace, digest
+from seedscope.trace.trace import Predictions, Trace, digest, on_test
 from seedscope.training import runtime
 from seedscope.training.batched.group import Group
 from seedscope.training.sequential.recording import stopped
@@ -75,7 +75,7 @@ class GroupRecorder:
             batch_reported=reported,
             train=self._named(means),
             val=self._named(np.array(val)) if val else {},
-            test=dict(zip(self._names, map(float, test), strict=True)),
+            scores=on_test(dict(zip(self._names, map(float, test), strict=True))),
             weights_sha256=tuple(s[number] for s in self._sha256[: epochs + 1]),
             predictions=Predictions(
                 examples.test_rows, examples.y_test, answers.astype(np.float32), labels

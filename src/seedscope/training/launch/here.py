@@ -1,4 +1,4 @@
-"""Start training processes, one per runtime, and hand over traces as they finish.
+"""The launcher `here`: training processes on this machine, one per runtime.
 
 The parent never imports TensorFlow: threads, devices and determinism are fixed when a
 process starts, so each runtime gets processes of its own. A process trains its runs
@@ -12,99 +12,58 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from seedscope.study.words import Engine, Run, Runtime
+from seedscope.study.words import Engine, Launcher, Runtime
 from seedscope.trace.trace import Trace
+from seedscope.training import engines
+from seedscope.training.engines import Note
+from seedscope.training.launch.shares import Share
 
 
-def train(
-    runs: Sequence[Run],
-    engine: Engine,
-    fresh_process: bool,
-    note: Callable[[str], None],
+def submit(
+    shares: Sequence[Share], engine: Engine, options: Launcher, note: Note
 ) -> Iterator[list[Trace]]:
-    """Train runs and yield their traces, a finished group at a time.
-
-    Args:
-        runs: planned runs, of any arms.
-        engine: which engine, and how many processes side by side.
-        fresh_process: give every run a process of its own.
-        note: is told what a reader should know, such as why an engine was not used.
-
-    Raises:
-        ValueError: data, model and settings do not fit each other.
-        RuntimeError: a training process failed; its traceback is in the message.
-    """
-    told: set[str] = set()
-
-    def tell(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            note(text)
-
-    for share in _shares(runs, engine.workers, fresh_process):
-        yield from _train_side_by_side(share, engine, fresh_process, tell)
-
-
-def warm(runtime: Runtime) -> None:
-    """Start a process ahead of its work: TensorFlow takes seconds to import."""
-    if not _idle.get(_key(runtime)):
-        _release(_start(runtime))
-
-
-def _key(runtime: Runtime) -> tuple:
-    return tuple(asdict(runtime).items())
-
-
-def _shares(
-    runs: Sequence[Run], workers: int, fresh_process: bool
-) -> Iterator[list[list[Run]]]:
-    """Yield lists of shares; the shares of a list train side by side."""
-    by_runtime: dict[tuple, list[Run]] = {}
-    for run in runs:
-        by_runtime.setdefault(_key(run.settings.runtime), []).append(run)
-    if fresh_process:  # one repeat of every level after the other: their times compare
-        singles = [[run] for run in sorted(runs, key=lambda run: run.replicate)]
-        yield from (singles[i : i + workers] for i in range(0, len(runs), workers))
-        return
-    for group in by_runtime.values():
-        yield [part for i in range(workers) if (part := group[i::workers])]
-
-
-def _train_side_by_side(
-    shares: list[list[Run]],
-    engine: Engine,
-    fresh_process: bool,
-    note: Callable[[str], None],
-) -> Iterator[list[Trace]]:
-    busy: dict[Connection, _Worker] = {}
+    """Train shares in processes of this machine; see `launchers.Launcher`."""
+    waiting, busy = list(reversed(shares)), dict[Connection, tuple[_Worker, Share]]()
     try:
-        for share in shares:
-            runtime = share[0].settings.runtime
-            worker = _start(runtime) if fresh_process else _take(runtime)
-            busy[worker.pipe] = worker
-            worker.pipe.send((share, engine))
-        while busy:
+        while waiting or busy:
+            while waiting and len(busy) < engine.workers:
+                worker, share = _begin(waiting.pop(), engine)
+                busy[worker.pipe] = (worker, share)
             for pipe in wait(list(busy)):
-                kind, content = busy[pipe].receive()
+                kind, content = busy[pipe][0].receive()
                 if kind == "traces":
                     yield content
                 elif kind == "note":
                     note(content)
                 else:
-                    worker = busy.pop(pipe)
-                    worker.stop() if fresh_process else _release(worker)
+                    worker, share = busy.pop(pipe)
+                    worker.stop() if share.fresh else _release(worker)
                     if kind == "mistake":
                         raise ValueError(content)
                     if kind == "failure":
                         raise RuntimeError(f"a training process failed:\n{content}")
     finally:
-        for worker in busy.values():
+        for worker, _ in busy.values():
             worker.stop()
+
+
+def warm(runtime: Runtime, engine: Engine) -> None:
+    """Start a process ahead of its work: TensorFlow takes seconds to import."""
+    if not _idle.get(astuple(runtime)):
+        worker = _start(runtime)
+        worker.pipe.send(((), engine))
+        _release(worker)
+
+
+def _begin(share: Share, engine: Engine) -> tuple["_Worker", Share]:
+    worker = _start(share.runtime) if share.fresh else _take(share.runtime)
+    worker.pipe.send((share.runs, engine))
+    return worker, share
 
 
 # ---- processes, kept for the next job of a sweep -----------------------------------
@@ -139,12 +98,12 @@ _idle: dict[tuple, list[_Worker]] = {}
 
 
 def _take(runtime: Runtime) -> _Worker:
-    waiting = _idle.get(_key(runtime))
+    waiting = _idle.get(astuple(runtime))
     return waiting.pop() if waiting else _start(runtime)
 
 
 def _release(worker: _Worker) -> None:
-    _idle.setdefault(_key(worker.runtime), []).append(worker)
+    _idle.setdefault(astuple(worker.runtime), []).append(worker)
 
 
 def _start(runtime: Runtime) -> _Worker:
@@ -183,52 +142,35 @@ def _environment(runtime: Runtime) -> Iterator[None]:
 # ---- in the training process ------------------------------------------------------
 
 
-def _serve(pipe: Connection, settings: Runtime) -> None:
-    """Train the runs that arrive, and send what becomes of them, until told to stop."""
+def _serve(pipe: Connection, runtime: Runtime) -> None:
+    """Train the runs that arrive, and send what becomes of them, until told to stop.
+
+    No runs are a message too: import the engine ahead of its work.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    with _silent():
-        from seedscope.training import runtime
-    started = False
+    started: set[Callable[[Runtime], None]] = set()  # engines may start a process alike
     while True:
         try:
-            runs, engine = pipe.recv()
+            runs, options = pipe.recv()
         except EOFError:
             return  # the parent is gone
         try:
-            if not started:
-                runtime.start(settings)
-                started = True
-            for traces in _train(runs, engine, lambda text: pipe.send(("note", text))):
+            with _silent():
+                engine = engines.load(options.name)
+            if not runs:
+                continue
+            if engine.start not in started:
+                engine.start(runtime)
+                started.add(engine.start)
+            for traces in engine.train(
+                runs, options, lambda text: pipe.send(("note", text))
+            ):
                 pipe.send(("traces", traces))
             pipe.send(("done", None))
         except ValueError as error:
             pipe.send(("mistake", str(error)))
         except Exception:
             pipe.send(("failure", traceback.format_exc()))
-
-
-def _train(
-    runs: list[Run], engine: Engine, note: Callable[[str], None]
-) -> Iterator[list[Trace]]:
-    from seedscope.training.sequential import loops as sequential
-    from seedscope.training.sequential import naive
-
-    if engine.name != "sequential":
-        from seedscope.training.batched import batched
-
-    one_by_one = runs
-    if engine.name != "sequential":
-        reasons = [batched.refusal(run, engine) for run in runs]
-        together = [r for r, why in zip(runs, reasons, strict=True) if why is None]
-        one_by_one = [r for r, why in zip(runs, reasons, strict=True) if why]
-        for why in dict.fromkeys(filter(None, reasons)):
-            if engine.name == "batched":
-                raise ValueError(f"engine=batched cannot train this: {why}")
-            note(f"trained one by one: {why}")
-        yield from batched.train(together, engine)
-    for run in one_by_one:
-        own = run.settings.runtime.seeding == "sources"
-        yield [(sequential if own else naive).train(run, engine.keep_weights)]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import tensorflow as tf
 from seedscope.study.words import Run
 from seedscope.task.data.load import Examples
 from seedscope.task.objective import Objective
-from seedscope.trace.trace import Predictions, Trace, digest
+from seedscope.trace.trace import Predictions, Trace, digest, on_test
 from seedscope.training import runtime
 from seedscope.training.sequential.prepare import Task
 
@@ -155,7 +155,7 @@ def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
         batch_reported=recorder.reported(),
         train=recorder.epoch_means([stop - start for start, stop in task.bounds]),
         val=recorder.validation(),
-        test=test,
+        scores=on_test(test),
         weights_sha256=tuple(recorder.sha256),
         predictions=Predictions(
             examples.test_rows, examples.y_test, answers.astype(np.float32), labels

@@ -1,0 +1,88 @@
+"""The seam between a study and where its runs train: `submit(shares) -> traces`.
+
+A launcher is a module with the two functions of `Launcher`. A new one is one file and
+one line of `LAUNCHERS`, and a file of its name in conf/launcher/ lets users ask for it.
+What a process does with its share is the engine's business, not the launcher's.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from seedscope.study import words
+from seedscope.study.words import Engine, Run, Runtime
+from seedscope.trace.trace import Trace
+from seedscope.training.engines import Note
+from seedscope.training.launch.shares import Share, shares_of
+
+LAUNCHERS = {"here": "seedscope.training.launch.here"}
+
+
+class Launcher(Protocol):
+    """Where runs are trained."""
+
+    def warm(self, runtime: Runtime, engine: Engine) -> None:
+        """Get ready for a share of this runtime ahead of its work, where that helps."""
+        ...
+
+    def submit(
+        self,
+        shares: Sequence[Share],
+        engine: Engine,
+        options: words.Launcher,
+        note: Note,
+    ) -> Iterator[list[Trace]]:
+        """Train shares, at most `engine.workers` side by side, in their order.
+
+        Yields:
+            The traces of each group of runs when it has finished.
+
+        Raises:
+            ValueError: what the user brought and asked for do not fit each other.
+            RuntimeError: a process or machine failed.
+        """
+        ...
+
+
+def load(name: str) -> Launcher:
+    """Import a launcher."""
+    return cast(Launcher, import_module(LAUNCHERS[name]))
+
+
+def check(name: str) -> None:
+    """Refuse a launcher that does not exist."""
+    if name not in LAUNCHERS:
+        raise ValueError(
+            f"launcher.name={name!r} is unknown; choose one of {', '.join(LAUNCHERS)}"
+        )
+
+
+def train(
+    runs: Sequence[Run],
+    engine: Engine,
+    options: words.Launcher,
+    fresh_process: bool,
+    note: Note,
+) -> Iterator[list[Trace]]:
+    """Train runs and yield their traces, a finished group at a time.
+
+    Args:
+        runs: planned runs, of any arms.
+        engine: which engine, and how many processes side by side.
+        options: which launcher, and what it asks for.
+        fresh_process: give every run a process of its own.
+        note: is told once what a reader should know, as why an engine was not used.
+
+    Raises:
+        ValueError: data, model and settings do not fit each other.
+        RuntimeError: a training process failed; its traceback is in the message.
+    """
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            note(text)
+
+    shares = shares_of(runs, engine.workers, fresh_process)
+    yield from load(options.name).submit(shares, engine, options, tell)
