@@ -40,7 +40,8 @@ def test_a_number_is_shown_to_the_digits_that_its_interval_supports(numbers, tex
 
 def test_zero_infinity_and_tiny_p_values_have_a_form_of_their_own():
     assert rounded(0.0, 3) == "0"
-    assert rounded(-0.0001, 2) == "0.00"
+    assert rounded(-0.0001, 2) == "-0.0001"
+    assert with_interval(0.5, 0.22, 15.8) == "0.5 [0.2, 16]"
     assert rounded(float("inf"), 2) == "∞"
     assert ratio(12.34, 0.0, float("inf")) == "12 [0, ∞]"
     assert [probability(p) for p in (1e-9, 0.0123, 0.5)] == ["< 0.001", "0.012", "0.50"]

@@ -124,7 +124,7 @@ def test_input_that_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="10 and 9 runs"):
         compare(FIRST, SECOND[:9], rng, paired=True)
     with pytest.raises(ValueError, match="margin is a positive"):
-        equivalence(FIRST, SECOND, 0.0)
+        equivalence(welch(FIRST, SECOND), 0.0)
     with pytest.raises(ValueError, match="diverged"):
         welch(np.array([np.inf, 1.0]), FIRST)
 
@@ -152,7 +152,7 @@ def test_tost_is_two_welch_tests():
         stats.ttest_ind(FIRST, SECOND + s * margin, equal_var=False, alternative=side)
         for s, side in [(-1, "greater"), (1, "less")]
     ]
-    result = equivalence(FIRST, SECOND, margin)
+    result = equivalence(welch(FIRST, SECOND), margin)
     assert result.p == pytest.approx(max(t.pvalue for t in shifted))
 
 
@@ -212,7 +212,9 @@ def test_no_test_rejects_too_often(sizes, sd):
         a, b = rng.normal(0, 1, sizes[0]), rng.normal(0, sd, sizes[1])
         result = compare(a, b, rng, permutations=199)
         verdict = result.superiority.conclusion != "not significant"
-        shifted = equivalence(a + 1.0, b, margin=1.0).equivalent  # on its boundary
+        shifted = equivalence(
+            welch(a + 1.0, b), margin=1.0
+        ).equivalent  # on its boundary
         rejected.append(
             (result.welch.p <= 0.05, result.permutation_p <= 0.05, verdict, shifted)
         )

@@ -19,6 +19,7 @@ from seedscope.stats.recommend import Recommendation
 from seedscope.stats.share import ArmPair, Share
 from seedscope.stats.spread import Spread
 from seedscope.stats.test_set import FiniteTestSet
+from seedscope.stats.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -169,15 +170,28 @@ class Advice:
 
 @dataclass(frozen=True)
 class TwoGroups:
-    """A against B in one score. Where lower is better, both were negated before."""
+    """A against B in one score; differences are A - B as logged."""
 
     a: str
     b: str
     score: str
-    lower_is_better: bool
+    direction: str | None  # "higher" or "lower", the better one; None: not known
+    runs: tuple[int, int]  # that were asked for, diverged ones included
     diverged: tuple[int, int]  # left out
     result: Against
-    runs_needed: int  # per group, to show the P(A>B) that is worth reporting
+    verdict: Verdict
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Tell whether the lower score is known to be the better one."""
+        return self.direction == "lower"
+
+    @property
+    def without_partner(self) -> tuple[int, int]:
+        """Return how many runs were left out as nobody shares their seeds."""
+        left = zip(self.runs, self.diverged, self.result.replicates, strict=True)
+        a, b = (asked - gone - used for asked, gone, used in left)
+        return a, b
 
 
 @dataclass(frozen=True)

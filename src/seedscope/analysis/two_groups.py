@@ -8,7 +8,7 @@ from seedscope.analysis.results import TwoGroups
 from seedscope.analysis.seeding import generator
 from seedscope.runs.table import Runs
 from seedscope.stats.compare import compare
-from seedscope.stats.planning import runs_for_probability
+from seedscope.stats.verdict import decide
 
 
 def compare_groups(
@@ -54,23 +54,26 @@ def _one(
     rows = _matched(*good, score)
     first, second = rows if rows else [t[score].to_numpy() for t in good]
     falls = lower_is_better(score)
-    sign = -1 if falls else 1
     result = compare(
-        sign * first,
-        sign * second,
+        first,
+        second,
         generator(),
         level,
         paired=rows is not None,
         margin=difference,
+        lower=falls,
     )
+    direction = "lower" if falls else "higher"
+    diverged = [scores_of(runs.table, score)[1] for runs in (a, b)]
     return TwoGroups(
         a=a.title,
         b=b.title,
         score=score,
-        lower_is_better=falls,
-        diverged=tuple(scores_of(runs.table, score)[1] for runs in (a, b)),
+        direction=direction,
+        runs=(len(good[0]) + diverged[0], len(good[1]) + diverged[1]),
+        diverged=(diverged[0], diverged[1]),
         result=result,
-        runs_needed=runs_for_probability(result.superiority.gamma),
+        verdict=decide(result, direction),
     )
 
 

@@ -1,4 +1,4 @@
-"""A against B: in words, as a table, as Markdown."""
+"""A against B: the verdict and its numbers, for the terminal, as Markdown, as data."""
 
 import math
 from collections.abc import Sequence
@@ -10,106 +10,59 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import TwoGroups
+from seedscope.report import verdict
 from seedscope.report.rounding import (
     NONE,
-    Unit,
     percent,
     probability,
     rounded,
-    unit_of,
     with_interval,
 )
 from seedscope.stats.compare import EffectSize, MeanDifference
 from seedscope.stats.interval import Interval
 
-VERDICTS = {
-    "significant and meaningful": "{0} is better than {1}, beyond chance and by enough "
-    "to matter",
-    "significant, not meaningful": "{0} is better than {1} beyond chance, but hardly "
-    "more often than not",
-    "not significant": "chance alone may explain what is seen between {0} and {1}",
-}
-
 
 def sentences(found: TwoGroups) -> list[str]:
-    """Return what is found about two groups in one score, in two to four sentences."""
-    result, unit = found.result, _unit(found)
-    best = result.paired.difference if result.paired else result.welch
-    how = "of runs with the same seeds" if result.paired else "of the means"
-    said = [
-        f"{found.score}: {found.a} - {found.b} is {_difference(found, best)}, the "
-        f"difference {how} ({result.replicates[0]} and {result.replicates[1]} runs)."
-    ]
-    chance = result.superiority
-    ends = (chance.value, chance.interval.low, chance.interval.high)
-    names = (found.b, found.a) if chance.favours == "b" else (found.a, found.b)
-    verdict = VERDICTS[chance.conclusion].format(*names)
-    said.append(
-        f"A run of {found.a} beats one of {found.b} with probability {percent(*ends)}: "
-        f"{verdict}."
-    )
-    few = min(result.replicates) < found.runs_needed
-    if few and chance.conclusion == "not significant":
-        said.append(
-            f"To show a probability of {chance.gamma:.0%} takes {found.runs_needed} "
-            f"runs each; with these, no permutation test can give p below "
-            f"{probability(result.smallest_permutation_p).removeprefix('< ')}."
-        )
-    if result.equivalence is not None:
-        margin = unit.scale * result.equivalence.margin
-        shown = with_interval(margin, *_NO, unit.of_spread)
-        are = "are" if result.equivalence.equivalent else "are not shown to be"
-        said.append(
-            f"The means {are} within {shown} of each other (p = "
-            f"{probability(result.equivalence.p)})."
-        )
-    return said
+    """Return what is found about two groups in one score."""
+    return verdict.sentences(found)
 
 
 def rows(found: TwoGroups) -> list[tuple[str, str]]:
-    """Return (what, value) of everything that is said about two groups."""
-    result, sign = found.result, -1 if found.lower_is_better else 1
-    unit = _unit(found)
+    """Return (what, value) of the numbers behind the verdict, of one comparison."""
+    result, unit = found.result, verdict.unit(found)
     means = [
-        f"{rounded(sign * unit.scale * mean, None)} {unit.of_score}"
-        for mean in result.means
+        f"{rounded(unit.scale * mean, None)} {unit.of_score}" for mean in result.means
     ]
-    chance = result.superiority
+    chance, difference = found.verdict.superiority, found.verdict.difference
+    favours = {"a": found.a, "b": found.b, None: NONE}[found.verdict.favours]
     table = [
-        (
-            f"mean of {found.a} (n = {result.replicates[0]})",
-            means[0],
-        ),
-        (
-            f"mean of {found.b} (n = {result.replicates[1]})",
-            means[1],
-        ),
-        ("difference, Welch", _difference(found, result.welch)),
-        ("p, Welch", probability(result.welch.p)),
+        ("verdict", found.verdict.word),
+        ("favours", favours),
+        (f"mean of {found.a} (n = {result.replicates[0]})", means[0]),
+        (f"mean of {found.b} (n = {result.replicates[1]})", means[1]),
+        ("A - B", verdict.difference(found)),
+        ("p of no difference", probability(difference.p)),
+        ("by", verdict.HOW.get(difference.interval.method, difference.interval.method)),
     ]
     if result.paired:
         paired = result.paired
         table += [
-            ("difference, paired by seed", _difference(found, paired.difference)),
-            ("p, paired", probability(paired.difference.p)),
             ("correlation over seeds", rounded(paired.correlation, 2)),
             ("variance saved by pairing, factor", rounded(paired.gain, 2)),
         ]
-    table.append(("p, permutation", probability(result.permutation_p)))
-    if result.bootstrap is not None:
-        ends = _ends(found, result.bootstrap)
-        shown = with_interval(sum(ends) / 2, *ends).partition(" ")[2]
-        mark = "≈" if result.bootstrap.approximate else ""
-        table.append(
-            ("difference, bootstrap interval", f"{mark}{shown} {unit.of_spread}")
-        )
+    better = "better" if found.direction else "higher"
+    ends = chance.interval
     table += [
-        ("P(A better than B), ties half", percent(chance.value, *_of(chance.interval))),
-        ("recommendation", chance.conclusion),
-        ("difference in sds (Hedges' g)", _effect(found, result.effect)),
+        (
+            f"P(A {better} than B), ties half",
+            percent(chance.value, ends.low, ends.high, ends.approximate),
+        ),
+        ("difference in sds (Hedges' g)", _effect(result.effect)),
     ]
     if result.equivalence is not None:
-        table.append(("p, equivalence", probability(result.equivalence.p)))
+        table.append(
+            (f"p, equivalent within {verdict.margin(found)}", _equivalence(found))
+        )
     if any(found.diverged):
         table.append(("diverged, left out", " and ".join(map(str, found.diverged))))
     return [(what, value.strip()) for what, value in table]
@@ -118,7 +71,7 @@ def rows(found: TwoGroups) -> list[tuple[str, str]]:
 def show(groups: Sequence[TwoGroups], console: Console) -> None:
     """Print what is found about two groups, a table per score."""
     for found in groups:
-        table = Table(box=SIMPLE, title=found.score, title_justify="left")
+        table = Table(box=SIMPLE, title=escape(found.score), title_justify="left")
         table.add_column(f"A = {escape(found.a)}, B = {escape(found.b)}")
         table.add_column("", justify="right")
         for what, value in rows(found):
@@ -142,63 +95,66 @@ def markdown(groups: Sequence[TwoGroups]) -> str:
 
 def frame(groups: Sequence[TwoGroups]) -> pl.DataFrame:
     """Return every number unrounded, one row per score, A - B as logged."""
-    table = []
-    for found in groups:
-        result, sign = found.result, -1 if found.lower_is_better else 1
-        table.append(
-            {
-                "a": found.a,
-                "b": found.b,
-                "score": found.score,
-                "runs_a": result.replicates[0],
-                "runs_b": result.replicates[1],
-                "mean_a": sign * result.means[0],
-                "mean_b": sign * result.means[1],
-                "difference": sign * result.welch.value,
-                "difference_low": min(sign * v for v in _of(result.welch.interval)),
-                "difference_high": max(sign * v for v in _of(result.welch.interval)),
-                "welch_p": result.welch.p,
-                "paired_p": result.paired.difference.p if result.paired else None,
-                "permutation_p": result.permutation_p,
-                "a_beats_b": result.superiority.value,
-                "a_beats_b_low": result.superiority.interval.low,
-                "a_beats_b_high": result.superiority.interval.high,
-                "recommendation": result.superiority.conclusion,
-            }
-        )
-    return pl.DataFrame(table)
+    return pl.DataFrame([_numbers(found) for found in groups])
 
 
-_NO = (math.nan, math.nan)
+def _numbers(found: TwoGroups) -> dict[str, object]:
+    result, told = found.result, found.verdict
+    favours = {"a": found.a, "b": found.b, None: None}[told.favours]
+    equivalence, paired = result.equivalence, result.paired
+    return {
+        "a": found.a,
+        "b": found.b,
+        "score": found.score,
+        "verdict": told.word,
+        "favours": favours,
+        "better_is": found.direction,
+        "mean_and_single_runs_apart": told.apart,
+        "runs_a": result.replicates[0],
+        "runs_b": result.replicates[1],
+        "diverged_a": found.diverged[0],
+        "diverged_b": found.diverged[1],
+        "without_partner_a": found.without_partner[0],
+        "without_partner_b": found.without_partner[1],
+        "mean_a": result.means[0],
+        "mean_b": result.means[1],
+        **_of_difference(told.difference, ""),
+        **_of_difference(result.welch, "welch_"),
+        "paired_correlation": paired.correlation if paired else None,
+        "permutation_p": result.permutation_p,
+        "margin": equivalence.margin if equivalence else None,
+        "equivalence_p": equivalence.p if equivalence else None,
+        "a_beats_b": told.superiority.value,
+        "a_beats_b_low": told.superiority.interval.low,
+        "a_beats_b_high": told.superiority.interval.high,
+        "a_beats_b_approximate": told.superiority.interval.approximate,
+        "hedges_g": result.effect.value,
+        "hedges_g_low": result.effect.interval.low,
+        "hedges_g_high": result.effect.interval.high,
+        "runs_needed": told.plan.runs if told.plan else None,
+    }
 
 
-def _unit(found: TwoGroups) -> Unit:
-    return unit_of(found.score, max(abs(mean) for mean in found.result.means))
+def _of_difference(of: MeanDifference, prefix: str) -> dict[str, object]:
+    return {
+        f"{prefix}difference": of.value,
+        f"{prefix}difference_low": of.interval.low,
+        f"{prefix}difference_high": of.interval.high,
+        f"{prefix}method": of.interval.method,
+        f"{prefix}approximate": of.interval.approximate,
+        f"{prefix}standard_error": of.error,
+        f"{prefix}t": of.statistic,
+        f"{prefix}degrees_of_freedom": of.dof,
+        f"{prefix}p": of.p,
+    }
 
 
-def _of(interval: Interval) -> tuple[float, float]:
-    return interval.low, interval.high
-
-
-def _ends(found: TwoGroups, interval: Interval) -> tuple[float, float]:
-    """Return the ends as logged, scaled: where lower is better they were negated."""
-    scale = _unit(found).scale
-    if found.lower_is_better:
-        return -scale * interval.high, -scale * interval.low
-    return scale * interval.low, scale * interval.high
-
-
-def _difference(found: TwoGroups, difference: MeanDifference) -> str:
-    unit, sign = _unit(found), -1 if found.lower_is_better else 1
-    mark = "≈" if difference.interval.approximate else ""
-    ends = _ends(found, difference.interval)
-    value = sign * unit.scale * difference.value
-    return mark + with_interval(value, *ends, unit.of_spread)
-
-
-def _effect(found: TwoGroups, effect: EffectSize) -> str:
+def _effect(effect: EffectSize) -> str:
     if math.isnan(effect.value):
         return NONE
-    sign = -1 if found.lower_is_better else 1
-    ends = sorted(sign * v for v in _of(effect.interval))
-    return with_interval(sign * effect.value, *ends)
+    ends: Interval = effect.interval
+    return with_interval(effect.value, ends.low, ends.high, "", ends.approximate)
+
+
+def _equivalence(found: TwoGroups) -> str:
+    return probability(found.verdict.equivalence.p)

@@ -8,6 +8,7 @@ from seedscope.analysis.results import ArmCurves, ArmResult, Comparison
 from seedscope.report import advice, levels
 from seedscope.report.rounding import (
     NONE,
+    mark,
     percent,
     probability,
     ratio,
@@ -50,9 +51,16 @@ def _levels(comparison: Comparison) -> Iterator[Sheet]:
 def _attribution(comparison: Comparison) -> Iterator[Sheet]:
     for found in comparison.attributions:
         repeats = found.pairs.nondeterminism
-        rows = [(e.source, percent(*e.total), percent(*e.first)) for e in found.effects]
+        rows = [
+            (
+                e.source,
+                percent(*e.total, found.approximate),
+                percent(*e.first, found.approximate),
+            )
+            for e in found.effects
+        ]
         ends = (repeats.value, repeats.low, repeats.high)
-        machine = ratio(*(100 * v for v in ends), "%")
+        machine = ratio(*(100 * v for v in ends), "%", found.pairs.approximate)
         rows.append(("the machine (exact repeats)", machine, NONE))
         caption = (
             f"By {found.method}, {found.pairs.replicates} runs in "
@@ -78,7 +86,13 @@ def _components(comparison: Comparison) -> Iterator[Sheet]:
         unit = unit_in(comparison, found.score)
         scale = unit.scale**2
         rows = [
-            (c.name, ratio(scale * c.variance, scale * c.low, scale * c.high))
+            (
+                c.name,
+                ratio(
+                    *(scale * v for v in (c.variance, c.low, c.high)),
+                    approximate=found.components.approximate,
+                ),
+            )
             for c in found.components.components
         ]
         square = f" [{unit.of_spread}²]" if unit.of_spread else ""
@@ -105,7 +119,8 @@ def _pairs(comparison: Comparison) -> Iterator[Sheet]:
         gain = NONE
         if on and on.ensemble:
             ends = (on.ensemble.gain, on.ensemble.low, on.ensemble.high)
-            gain = with_interval(*(100 * v for v in ends), "pp")
+            rough = on.ensemble.approximate
+            gain = with_interval(*(100 * v for v in ends), "pp", rough)
         rows.append(
             (
                 arm.name,
@@ -153,9 +168,11 @@ def _class_cells(arm: ArmResult, labels: Sequence[int]) -> list[str]:
     cells = []
     for label in labels:
         s = spreads.get(label)
-        known = s is not None and s.replicates > 1
-        values = [100 * v for v in (s.sd, s.sd_low, s.sd_high)] if known else []
-        cells.append(with_interval(*values) if known else NONE)
+        if s is None or s.replicates < 2:
+            cells.append(NONE)
+            continue
+        values = [100 * v for v in (s.sd, s.sd_low, s.sd_high)]
+        cells.append(with_interval(*values, approximate=s.approximate))
     return cells
 
 
@@ -163,29 +180,20 @@ def _tests(comparison: Comparison) -> Iterator[Sheet]:
     rows = []
     for test in comparison.spread_tests:
         found = test.result.ratio
-        mark = "≈" if found.approximate else ""
+        ends = (found.ratio, found.low, found.high)
         rows.append(
             (
                 f"{test.first} / {test.second}",
-                mark + ratio(found.ratio, found.low, found.high),
-                probability(test.result.brown_forsythe.p),
-                probability(test.brown_forsythe_holm),
-                probability(test.result.permutation.p),
-                probability(test.permutation_holm),
+                ratio(*ends, approximate=found.approximate),
+                probability(found.p),
+                probability(test.ratio_holm),
             )
         )
     yield Sheet(
         f"Do arms differ in the spread of {comparison.score}?",
-        "Ratio of variances with its interval (not adjusted), then p-values as they "
-        "are and after Holm's correction over all rows.",
-        (
-            "arms",
-            "variance ratio",
-            "Brown-Forsythe p",
-            "after Holm",
-            "permutation p",
-            "after Holm",
-        ),
+        "Ratio of variances with its interval (not adjusted), then the p-value of the "
+        "same method as it is and after Holm's correction over all rows.",
+        ("arms", "variance ratio", "p", "after Holm"),
         tuple(rows),
     )
 
@@ -217,7 +225,7 @@ def _reach_cells(curves: ArmCurves) -> tuple[str, ...]:
         if (s := reach.spread) is not None:
             mean = with_interval(s.mean + 1, s.mean_low + 1, s.mean_high + 1)
             if s.replicates > 1:
-                sd = with_interval(s.sd, s.sd_low, s.sd_high)
+                sd = with_interval(s.sd, s.sd_low, s.sd_high, approximate=s.approximate)
     if parting is not None:
         left = parting.first_steps[parting.first_steps > 0]
         apart = "never"
@@ -237,7 +245,7 @@ def _beyond(comparison: Comparison) -> Iterator[Sheet]:
         shown = NONE
         if ends is not None:
             low, high = unit.scale * ends.low, unit.scale * ends.high
-            shown = ("≈" if ends.approximate else "") + ratio(low, low, low)
+            shown = mark(ends.approximate) + ratio(low, low, low)
             shown += f" … {ratio(high, high, high)} {unit.of_spread}".rstrip()
         best = [
             rounded(unit.scale * beyond.best_of[k], None)
@@ -289,6 +297,5 @@ def _numbers(comparison: Comparison, score: str) -> Sheet:
 def _pair(pair: PairMean | None, scale: float = 1, unit: str = "") -> str:
     if pair is None:
         return NONE
-    mark = "≈" if pair.approximate and pair.mean else ""
     values = [scale * v for v in (pair.mean, pair.low, pair.high)]
-    return mark + with_interval(*values, unit)
+    return with_interval(*values, unit, pair.approximate)

@@ -85,14 +85,14 @@ def _overall(comparison: Comparison) -> Iterator[str]:
     )
     mean = [unit.scale * v for v in (spread.mean, spread.mean_low, spread.mean_high)]
     sd = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
-    apart = [WITHIN * v for v in sd]
+    apart, rough = [WITHIN * v for v in sd], spread.approximate
     what = "With every source left free" if _is_free(arm) else f"In arm {arm.name}"
     yield (
         f"{what}, {comparison.score} over {spread.replicates} runs is "
         f"{with_interval(*mean, unit.of_score)} with a standard deviation of "
-        f"{with_interval(*sd, unit.of_spread)}; two single runs differ by less than "
-        f"{with_interval(*apart, unit.of_spread)} in 95 % of cases, were the scores "
-        "normal."
+        f"{with_interval(*sd, unit.of_spread, rough)}; two single runs differ by less "
+        f"than {with_interval(*apart, unit.of_spread, rough)} in 95 % of cases, were "
+        "the scores normal."
     )
 
 
@@ -113,7 +113,7 @@ def _sources(comparison: Comparison) -> Iterator[str]:
 
 
 def _share(arm: ArmResult, score: str) -> str:
-    return tables.share_of(arm.shares[score]).removeprefix("≈")
+    return tables.share_of(arm.shares[score])
 
 
 def _attribution(comparison: Comparison) -> Iterator[str]:
@@ -124,38 +124,37 @@ def _attribution(comparison: Comparison) -> Iterator[str]:
         most = max(effects, key=lambda effect: effect.total[0])
         yield (
             f"In arm {found.arm}, a new seed of {most.source} alone brings back "
-            f"{percent(*most.total)} of the variance, and fixing it alone removes "
-            f"{percent(*most.first)}."
+            f"{percent(*most.total, found.approximate)} of the variance, and fixing it "
+            f"alone removes {percent(*most.first, found.approximate)}."
         )
         return
 
 
 def _difference(comparison: Comparison) -> Iterator[str]:
     """Say whether any two spreads are shown to differ."""
-    tests = [
-        t for t in comparison.spread_tests if t.permutation_holm == t.permutation_holm
-    ]
+    tests = [t for t in comparison.spread_tests if t.ratio_holm == t.ratio_holm]
     if not tests:
         return
-    first = min(tests, key=lambda test: test.permutation_holm)
+    first = min(tests, key=lambda test: test.ratio_holm)
     alpha = 1 - comparison.level
-    if first.permutation_holm >= alpha:
+    if first.ratio_holm >= alpha:
         yield (
             f"No two arms are shown to differ in spread (smallest p "
-            f"{_equals(first.permutation_holm)} by permutation, after Holm's "
-            f"correction over {len(tests)} pairs)."
+            f"{_equals(first.ratio_holm)}, after Holm's correction over {len(tests)} "
+            "pairs)."
         )
         return
-    count = sum(test.permutation_holm < alpha for test in tests)
+    count = sum(test.ratio_holm < alpha for test in tests)
     found = first.result.ratio
+    rough = found.approximate
     names, ends = (first.first, first.second), (found.ratio, found.low, found.high)
     if found.ratio < 1:  # the wider one first
         names = names[::-1]
         ends = [1 / v if v > 0 else float("inf") for v in (ends[0], ends[2], ends[1])]
     yield (
         f"{count} of {len(tests)} pairs of arms differ in spread, most clearly: the "
-        f"variance of {names[0]} is {ratio(*ends)} times that of {names[1]}, p "
-        f"{_equals(first.permutation_holm)} after Holm's correction."
+        f"variance of {names[0]} is {ratio(*ends, approximate=rough)} times that "
+        f"of {names[1]}, p {_equals(first.ratio_holm)} after Holm's correction."
     )
 
 
@@ -174,7 +173,8 @@ def _test_set(comparison: Comparison) -> Iterator[str]:
         return
     arm = max(found, key=lambda arm: (_is_free(arm), arm.test_set.split.observed))
     split = arm.test_set.split
-    part = percent(split.share, split.share_low, split.share_high)
+    ends = (split.share_low, split.share_high)
+    part = percent(split.share, *ends, split.approximate)
     what = "accuracy" if arm.test_set.churn else "mean squared error"
     yield (
         f"Of the variance of the {what} in {arm.name}, independent errors on only "
@@ -190,7 +190,8 @@ def _churn(comparison: Comparison) -> Iterator[str]:
     churn = arm.test_set.churn
     yield (
         f"Two runs of {arm.name} give a different label to "
-        f"{percent(churn.mean, churn.low, churn.high)} of the test examples."
+        f"{percent(churn.mean, churn.low, churn.high, churn.approximate)} of the test "
+        "examples."
     )
 
 
@@ -200,7 +201,8 @@ def _ensemble(comparison: Comparison) -> Iterator[str]:
     found = arm.test_set.ensemble if arm and arm.test_set else None
     if found is None:
         return
-    gain = with_interval(*(100 * v for v in (found.gain, found.low, found.high)), "pp")
+    values = (100 * v for v in (found.gain, found.low, found.high))
+    gain = with_interval(*values, "pp", found.approximate)
     yield (
         f"The {found.replicates} runs of {arm.name} together, their outputs averaged, "
         f"label {100 * found.ensemble_accuracy:.1f} % of the test examples rightly, "

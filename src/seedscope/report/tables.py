@@ -16,10 +16,10 @@ from seedscope.analysis.results import ArmResult, Comparison
 from seedscope.report.rounding import (
     NONE,
     Unit,
+    extremes,
     percent,
     places,
     ratio,
-    rounded,
     unit_of,
     with_interval,
 )
@@ -168,8 +168,8 @@ def statistics(arm: ArmResult, score: str, unit: Unit) -> dict[str, float]:
 
 def share_of(share: Share) -> str:
     """Return a share of `all`'s variance in percent."""
-    mark = "≈" if share.approximate and share.ratio else ""
-    return mark + ratio(*(100 * v for v in (share.ratio, share.low, share.high)), "%")
+    values = (100 * v for v in (share.ratio, share.low, share.high))
+    return ratio(*values, "%", approximate=share.approximate)
 
 
 def is_tested(arm: ArmResult, score: str) -> bool:
@@ -223,8 +223,8 @@ def _row(arm: ArmResult, score: str, unit: Unit) -> Row:
         sd = _sd(spread, unit)
         decimals = places(*ends)
         if spread.replicates > 1:
-            extremes = (spread.minimum, spread.maximum)
-            span = " … ".join(rounded(unit.scale * v, decimals) for v in extremes)
+            found = (unit.scale * v for v in (spread.minimum, spread.maximum))
+            span = extremes(*found, decimals)
     tested = arm.test_set if is_tested(arm, score) else None
     return Row(
         arm=arm.name,
@@ -242,8 +242,7 @@ def _sd(spread: Spread, unit: Unit) -> str:
     if spread.replicates < 2:
         return NONE
     values = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
-    mark = "≈" if spread.approximate else ""
-    return mark + with_interval(*values, unit.of_spread)
+    return with_interval(*values, unit.of_spread, spread.approximate)
 
 
 def _runs(arm: ArmResult) -> str:
@@ -258,14 +257,15 @@ def _runs(arm: ArmResult) -> str:
 def _churn(tested) -> str:
     if tested is None or tested.churn is None:
         return NONE
-    return percent(tested.churn.mean, tested.churn.low, tested.churn.high)
+    churn = tested.churn
+    return percent(churn.mean, churn.low, churn.high, churn.approximate)
 
 
 def _part(tested) -> str:
     split = tested.split if tested else None
     if split is None or split.observed == 0:
         return NONE
-    return percent(split.share, split.share_low, split.share_high)
+    return percent(split.share, split.share_low, split.share_high, split.approximate)
 
 
 def _line(cells) -> str:

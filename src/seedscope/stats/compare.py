@@ -1,8 +1,9 @@
 """A against B: the effect with its interval first, tests after it.
 
-"A > B" is meant literally: hand in negative scores where lower is better. The almost
-stochastic order test (ASO, `deepsig`) is left out on purpose: between equal arms it
-says "better" in 13-28 % of cases, and its correction for several tests is not Holm's.
+Every difference is A - B as logged. P(A > B) is the chance that A's score is the better
+one: with `lower` the lower one. The almost stochastic order test (ASO, `deepsig`) is
+left out on purpose: between equal arms it says "better" in 13-28 % of cases, and its
+correction for several tests is not Holm's.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import gammaln
-from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from seedscope.stats.bootstrap import APPROXIMATE_BELOW, LEAST
 from seedscope.stats.interval import Interval, check_level, finite_scores
@@ -26,6 +26,7 @@ class MeanDifference:
 
     value: float
     interval: Interval
+    error: float  # standard error of the value; 0 where nothing varies
     statistic: float  # t
     dof: float
     p: float  # two-sided; nan where nothing varies
@@ -62,11 +63,12 @@ class EffectSize:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Two one-sided Welch tests: is the difference inside +-margin?"""
+    """Two one-sided t tests of one comparison: is the difference inside +-margin?"""
 
     margin: float  # unit of the score
     p: float  # small: the arms are equivalent within the margin
     equivalent: bool  # p below 1 - level
+    interval: Interval  # at 2 level - 1: inside +-margin exactly where equivalent
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Comparison:
 
     replicates: tuple[int, int]
     means: tuple[float, float]
+    difference: MeanDifference  # the one that counts: paired where rows match
     welch: MeanDifference
     paired: Paired | None  # None where rows do not match
     permutation_p: float  # studentized, two-sided
@@ -93,6 +96,7 @@ def compare(
     paired: bool = False,
     margin: float | None = None,
     permutations: int = 9999,
+    lower: bool = False,
 ) -> Comparison:
     """Compare the means of two arms, and how often one beats the other.
 
@@ -104,6 +108,7 @@ def compare(
         paired: row i of both arms had the same seeds.
         margin: differences up to this are of no interest; None leaves the test out.
         permutations: how many; all are listed where there are fewer.
+        lower: the lower score is the better one: it turns P(A > B) around.
 
     Raises:
         ValueError: fewer than two runs in an arm, a score that is not finite, unequal
@@ -112,17 +117,21 @@ def compare(
     a, b = finite_scores(a, 2), finite_scores(b, 2)
     check_level(level)
     smallest = min(1.0, 2 * np.exp(-_log_choose(a.size, b.size)))
+    unpaired = welch(a, b, level)
+    rows = paired_difference(a, b, level) if paired else None
+    difference = unpaired if rows is None else rows.difference
     return Comparison(
         replicates=(a.size, b.size),
         means=(_mean(a), _mean(b)),
-        welch=welch(a, b, level),
-        paired=paired_difference(a, b, level) if paired else None,
+        difference=difference,
+        welch=unpaired,
+        paired=rows,
         permutation_p=_permutation_p(a, b, rng, permutations),
         smallest_permutation_p=float(smallest),
         bootstrap=_bootstrap(a, b, rng, level, paired),
-        superiority=superiority(a, b, level),
+        superiority=superiority(*((-a, -b) if lower else (a, b)), level),
         effect=_effect_size(a, b, level),
-        equivalence=None if margin is None else equivalence(a, b, margin, level),
+        equivalence=None if margin is None else equivalence(difference, margin, level),
     )
 
 
@@ -210,9 +219,12 @@ def superiority(
 
 
 def equivalence(
-    a: np.ndarray, b: np.ndarray, margin: float, level: float = 0.95
+    difference: MeanDifference, margin: float, level: float = 0.95
 ) -> Equivalence:
-    """Test whether two means differ by less than a margin.
+    """Test whether a difference of means is smaller than a margin.
+
+    Two one-sided t tests with the standard error and the degrees of freedom of the
+    comparison itself, paired or not: the verdict never rests on two of them.
 
     Raises:
         ValueError: the margin is not positive.
@@ -220,17 +232,25 @@ def equivalence(
     Reference:
         Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680.
     """
-    a, b = finite_scores(a, 2), finite_scores(b, 2)
     if not margin > 0:
         raise ValueError(f"margin is a positive difference, got {margin}")
-    size = 1 - level
-    if sd_of(a) == 0 and sd_of(b) == 0:
-        inside = abs(a[0] - b[0]) < margin
-        return Equivalence(margin, float(not inside), bool(inside))
-    # shifted by one constant: the test is about differences, the digits are not
-    arms = CompareMeans(DescrStatsW(a - a[0]), DescrStatsW(b - a[0]))
-    p = float(arms.ttost_ind(-margin, margin, usevar="unequal")[0])
-    return Equivalence(margin, p, p < size)
+    size, value = 1 - level, difference.value
+    narrower = max(2 * level - 1, 0.0)
+    if difference.error == 0:
+        inside = abs(value) < margin
+        ends = Interval(value, value, narrower, "constant", True)
+        return Equivalence(margin, float(not inside), inside, ends)
+    gap = (margin - abs(value)) / difference.error
+    p = float(stats.t.sf(gap, difference.dof))
+    half = stats.t.isf(size, difference.dof) * difference.error
+    ends = Interval(
+        float(value - half),
+        float(value + half),
+        narrower,
+        difference.interval.method,
+        difference.interval.approximate,
+    )
+    return Equivalence(margin, p, p < size, ends)
 
 
 def _mean(scores: np.ndarray) -> float:
@@ -244,13 +264,15 @@ def _difference(
     statistic = value / error
     interval = Interval(float(value - half), float(value + half), level, method, rough)
     p = 2 * stats.t.sf(abs(statistic), dof)
-    return MeanDifference(value, interval, float(statistic), float(dof), float(p))
+    return MeanDifference(
+        value, interval, float(error), float(statistic), float(dof), float(p)
+    )
 
 
 def _certain(value: float, level: float) -> MeanDifference:
     """Return the difference of arms that do not vary: known, and beyond any test."""
     interval = Interval(value, value, level, "constant", True)
-    return MeanDifference(value, interval, np.nan, np.nan, np.nan)
+    return MeanDifference(value, interval, 0.0, np.nan, np.nan, np.nan)
 
 
 def _not_normal(scores: np.ndarray) -> bool:

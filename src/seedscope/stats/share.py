@@ -51,6 +51,7 @@ class Share:
     approximate: bool
     replicates: int  # runs of the arm above the line
     replicates_all: int  # runs of the arm below the line
+    p: float  # of equal variances, by the same method; nan where an arm is constant
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class Test:
 
 @dataclass(frozen=True)
 class EqualVariances:
-    """Whether two arms have the same spread: effect with interval first, then tests."""
+    """Whether two arms have the same spread: effect with interval first, then tests.
+
+    What is told is the ratio with its own p; the other two tests are for those who ask.
+    """
 
     ratio: Share  # first arm over second
     brown_forsythe: Test
@@ -79,6 +83,7 @@ class ArmPair:
     first: str
     second: str
     result: EqualVariances
+    ratio_holm: float  # of the ratio that is printed, by the method of its interval
     brown_forsythe_holm: float
     permutation_holm: float
 
@@ -105,12 +110,14 @@ def variance_share(
     above, below = sd_of(alone), sd_of(everything)
     if above == 0 or below == 0:
         ratio = 0.0 if below else np.nan if above == 0 else np.inf
-        return Share(ratio, ratio, ratio, level, "constant", above == below, *sizes)
+        rough = above == below
+        return Share(ratio, ratio, ratio, level, "constant", rough, *sizes, np.nan)
     arms = (alone - alone[0]) / above, (everything - everything[0]) / below
-    ends, method = _f_ends(*sizes, level), "F"
-    if min(sizes) >= JACKKNIFE_FROM:
-        ends, method = _jackknife_ends(*arms, level), "log-sd jackknife"
     ratio = (above / below) ** 2
+    ends, method, p = _f_ends(*sizes, level), "F", _f_p(ratio, *sizes)
+    if min(sizes) >= JACKKNIFE_FROM:
+        method = "log-sd jackknife"
+        ends, p = _jackknife_ends(*arms, np.log(ratio), level)
     return Share(
         ratio=float(ratio),
         low=float(ratio * ends[0]),
@@ -120,6 +127,7 @@ def variance_share(
         approximate=any(_shape_breaks(arm, method) for arm in arms),
         replicates=sizes[0],
         replicates_all=sizes[1],
+        p=p,
     )
 
 
@@ -209,16 +217,21 @@ def equal_variances_of_arms(
         pair for pair in combinations(arms, 2) if reference is None or reference in pair
     ]
     pairs = [(b, a) if a == reference else (a, b) for a, b in pairs]
+    # A generator of its own for each pair: no result depends on the order of the arms.
+    seed = rng.integers(2**63)
     results = [
-        equal_variances(arms[a], arms[b], rng, level, permutations) for a, b in pairs
+        equal_variances(
+            arms[a], arms[b], np.random.default_rng(seed), level, permutations
+        )
+        for a, b in pairs
     ]
+    ratios = holm(np.array([r.ratio.p for r in results]))
     levene = holm(np.array([r.brown_forsythe.p for r in results]))
     shuffled = holm(np.array([r.permutation.p for r in results]))
+    adjusted = np.stack([ratios, levene, shuffled], axis=1).tolist()
     return tuple(
-        ArmPair(*pair, result, float(first), float(second))
-        for pair, result, first, second in zip(
-            pairs, results, levene, shuffled, strict=True
-        )
+        ArmPair(*pair, result, *p)
+        for pair, result, p in zip(pairs, results, adjusted, strict=True)
     )
 
 
@@ -241,21 +254,30 @@ def _f_ends(runs: int, runs_all: int, level: float) -> np.ndarray:
     return 1 / stats.f.ppf(tails, runs - 1, runs_all - 1)
 
 
-def _jackknife_ends(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
-    """Return the interval of the variance ratio of two arms whose sds are 1.
+def _f_p(ratio: float, runs: int, runs_all: int) -> float:
+    dofs = runs - 1, runs_all - 1
+    return float(min(1.0, 2 * min(stats.f.cdf(ratio, *dofs), stats.f.sf(ratio, *dofs))))
+
+
+def _jackknife_ends(
+    a: np.ndarray, b: np.ndarray, log_ratio: float, level: float
+) -> tuple[np.ndarray, float]:
+    """Return the interval of the variance ratio relative to it, and p of a ratio of 1.
 
     Around the log ratio of the pseudo-value means, which is less biased than the
-    estimate itself.
+    estimate itself. The sds of `a` and `b` are 1; `log_ratio` is that of the variances.
     """
     pseudo = [2 * log_sd_pseudo_values(arm) for arm in (a, b)]
     if not all(np.isfinite(p).all() for p in pseudo):
-        return np.array([0.0, np.inf])
+        return np.array([0.0, np.inf]), 1.0
     parts = np.array([p.var(ddof=1) / p.size for p in pseudo])
     if not parts.any():  # each arm holds one pair of values only, equally often
-        return np.array([1.0, 1.0])
+        return np.array([1.0, 1.0]), float(log_ratio == 0)
     dof = parts.sum() ** 2 / (parts**2 / [a.size - 1, b.size - 1]).sum()
-    half = stats.t.ppf((1 + level) / 2, dof) * np.sqrt(parts.sum())
-    return np.exp(pseudo[0].mean() - pseudo[1].mean() + np.array([-half, half]))
+    error, centre = np.sqrt(parts.sum()), pseudo[0].mean() - pseudo[1].mean()
+    half = stats.t.ppf((1 + level) / 2, dof) * error
+    p = 2 * stats.t.sf(abs(centre + log_ratio) / error, dof)
+    return np.exp(centre + np.array([-half, half])), float(p)
 
 
 def _shape_breaks(arm: np.ndarray, method: str) -> bool:
