@@ -179,9 +179,9 @@ def large_study(folder: Path):
 
 def group_by_duckdb(folder: Path) -> int:
     from seedscope.analysis.curves import held_runs
-    from seedscope.analysis.traces import curve_moments
+    from seedscope.trace.curves import curve_moments
 
-    return len(curve_moments(folder / "batch", held_runs(large_study(folder))))
+    return len(curve_moments(folder, held_runs(large_study(folder))))
 
 
 def group_by_polars(folder: Path) -> int:
@@ -207,10 +207,10 @@ def scan(folder: Path) -> int:
 
 def read_for_the_page(folder: Path) -> int:
     from seedscope.analysis.curves import held_runs
-    from seedscope.analysis.traces import read_metrics
+    from seedscope.trace.curves import read_curves
 
     arms = held_runs(large_study(folder))
-    found = read_metrics(folder / "batch", "step", arms, ("batch/loss",))
+    found = read_curves(folder, "batch", arms, ("batch/loss",))
     return sum(found[arm]["batch/loss"][1].size for arm in arms)
 
 

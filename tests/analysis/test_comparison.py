@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 from composing import plan
 
-from seedscope.analysis import traces
 from seedscope.analysis.compare import compare
 from seedscope.report.plots import draw, plot_spreads
 from seedscope.runs.table import Runs
+from seedscope.trace import curves as traces
 
 
 def runs_of(arms, score="test/accuracy", **extra):
@@ -152,7 +152,8 @@ def test_mean_and_sd_at_every_step_match_numpy(tmp_path):
         rows["batch/loss"] = values[3 * part : 3 * part + 3].ravel()
         if part:
             rows["batch/accuracy"] = rows["batch/loss"]
-        pl.DataFrame(rows).write_parquet(tmp_path / f"part-{part}.parquet")
+        (tmp_path / "batch").mkdir(exist_ok=True)
+        pl.DataFrame(rows).write_parquet(tmp_path / f"batch/part-{part}.parquet")
     arms = {"even": ["0", "2", "4"], "odd": ["1", "3", "5"]}
     found = traces.curve_moments(tmp_path, arms)
     even = found.filter(pl.col("arm") == "even").sort("step")
@@ -168,9 +169,10 @@ def test_arms_of_different_length_are_read_at_their_own_steps(tmp_path):
         for run, last in (("short", 5), ("middle", 2000), ("long", 3000))
         for step in range(1, last + 1)
     ]
-    pl.DataFrame(rows).write_parquet(tmp_path / "part.parquet")
+    (tmp_path / "batch").mkdir()
+    pl.DataFrame(rows).write_parquet(tmp_path / "batch/part.parquet")
     arms = {"a": ["short"], "b": ["long"], "c": ["nothing"], "d": ["middle"]}
-    found = traces.read_metrics(tmp_path, "step", arms, ("batch/",))
+    found = traces.read_curves(tmp_path, "batch", arms, ("batch/",))
     steps, values = found["a"]["batch/loss"]
     assert (steps.tolist(), values.tolist()) == ([1, 2, 3, 4, 5], [[1, 2, 3, 4, 5]])
     for arm, last in (("b", 3000), ("d", 2000)):

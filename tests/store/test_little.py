@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from composing import read
 
@@ -14,7 +15,7 @@ from seedscope.store.read import read_study
 from seedscope.store.store import connect
 from seedscope.study.plan import plan_runs
 from seedscope.study.words import Tracking
-from seedscope.trace.tables import tables
+from seedscope.trace.tables import read_final_weights, read_weights, tables
 from seedscope.trace.trace import Predictions, Trace
 
 
@@ -89,3 +90,19 @@ def test_a_curve_that_is_shorter_than_another_ends_in_nulls():
     assert made["epoch"]["epoch"].to_list() == [1, 2, 3]
     assert made["epoch"]["val/loss"].to_list() == [1, 1, None]
     assert made["epoch"]["weights_sha256"].null_count() == 3
+
+
+def test_weights_of_models_of_two_sizes_are_read_beside_each_other(tmp_path):
+    (run,) = plan_runs(read("replicates=1"))
+    (tmp_path / "weights").mkdir()
+    kept = {"a": np.ones((3, 2)), "b": np.ones((2, 5)), "old": np.zeros((2, 2))}
+    for run_id, values in kept.items():
+        made = tables([run_id], [Trace(run, {}, weights=values)], True)["weights"]
+        if run_id == "old":  # version 0.1 wrote arrays of fixed size
+            made = made.with_columns(pl.col("values").cast(pl.Array(pl.Float32, 2)))
+        made.write_parquet(tmp_path / "weights" / f"{run_id}.parquet")
+    found = read_weights(tmp_path, ["b", "old"])
+    assert [one.shape for one in found] == [(2, 5), (2, 2)]
+    assert read_final_weights(tmp_path, ["a", "b"]) is None
+    assert read_final_weights(tmp_path, ["a", "old"]).tolist() == [[1, 1], [0, 0]]
+    assert read_weights(tmp_path, ["a", "gone"]) is None

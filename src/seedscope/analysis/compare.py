@@ -45,7 +45,7 @@ def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
         scores=chosen,
         level=level,
         arms=results,
-        curves=curves.read_curves(runs, level),
+        curves=curves.curves_of(runs, level),
         attributions=tuple(shares),
         spread_tests=spread_tests.compare_spreads(tables, chosen[0], level),
         advice=advice.advise(results, chosen[0], level),

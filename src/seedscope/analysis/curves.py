@@ -4,26 +4,24 @@ import numpy as np
 import polars as pl
 
 from seedscope.analysis.results import ArmCurves, Curve, Noise, Parting
-from seedscope.analysis.traces import BLOCK, POINTS, read_metrics
 from seedscope.runs.table import Runs
 from seedscope.stats.curves import Bands, bands, divergence, first_reach, fluctuation
+from seedscope.trace.curves import BLOCK, POINTS, read_curves
 
 WINDOW = 5  # steps of the line that batch noise is measured around
 WAY = 0.9  # of its rise or fall over training: the height whose reaching is timed
 
 
-def read_curves(runs: Runs, level: float) -> dict[str, ArmCurves]:
+def curves_of(runs: Runs, level: float) -> dict[str, ArmCurves]:
     """Return the curves of each arm; empty without traces.
 
     Args:
         runs: where the traces are; runs that diverged are left out.
         level: coverage of the bands, over all steps at once.
     """
-    if runs.traces is None or not (runs.traces / "epoch").is_dir():
-        return {}
     arms = held_runs(runs)
-    epochs = read_metrics(runs.traces / "epoch", "epoch", arms, ("train/", "val/"))
-    batches = read_metrics(runs.traces / "batch", "step", arms, ("batch/loss",))
+    epochs = read_curves(runs.traces, "epoch", arms, ("train/", "val/"))
+    batches = read_curves(runs.traces, "batch", arms, ("batch/loss",))
     lead = _leading([metric for found in epochs.values() for metric in found])
     if lead is None:
         return {}

@@ -10,9 +10,10 @@ import polars as pl
 
 from seedscope.analysis.arms import repeats
 from seedscope.analysis.results import Level
-from seedscope.analysis.traces import read_metrics
 from seedscope.runs.table import Runs
 from seedscope.stats.curves import divergence
+from seedscope.trace.curves import read_curves
+from seedscope.trace.tables import read_predictions, read_weights
 
 
 def compare_levels(runs: Runs, score: str) -> tuple[Level, ...]:
@@ -33,7 +34,7 @@ def compare_levels(runs: Runs, score: str) -> tuple[Level, ...]:
         name: table.filter(~pl.col("diverged")).sort("replicate")["run_id"].to_list()
         for name, table in still.items()
     }
-    losses = read_metrics(runs.traces / "batch", "step", ids, ("batch/loss",))
+    losses = read_curves(runs.traces, "batch", ids, ("batch/loss",))
     curves = {name: found.get("batch/loss") for name, found in losses.items()}
     base = next(iter(still))
     baseline = _Baseline(runs, ids[base][:1], curves[base], still[base], score)
@@ -130,29 +131,18 @@ def _own_distance(weights) -> float | None:
 
 def _weights(runs: Runs, ids: list[str]) -> np.ndarray | None:
     """Return kept weights (runs, snapshots, parameters), None where there are none."""
-    folder = runs.traces / "weights"
-    if not folder.is_dir() or not ids:
+    kept = read_weights(runs.traces, ids)
+    if kept is None or len({one.shape[1] for one in kept}) > 1:
         return None
-    rows = pl.scan_parquet(folder / "*.parquet").filter(pl.col("run_id").is_in(ids))
-    found = rows.sort("run_id", "snapshot").select("run_id", "values").collect()
-    groups = {key[0]: group["values"] for key, group in found.group_by("run_id")}
-    if len(groups) < len(ids):
-        return None
-    kept = [np.stack([np.asarray(v) for v in groups[i]]) for i in ids]
     shortest = min(len(one) for one in kept)
-    return np.stack([one[:shortest] for one in kept]).astype(np.float64)
+    return np.stack([one[:shortest] for one in kept])
 
 
 def _labels(runs: Runs, ids: list[str]) -> np.ndarray | None:
-    folder = runs.traces / "predictions"
-    if not folder.is_dir() or not ids:
+    found = read_predictions(runs.traces, ids)
+    if found is None or "label" not in found.columns or found["label"].null_count():
         return None
-    rows = pl.scan_parquet(folder / "*.parquet", missing_columns="insert")
-    if "label" not in rows.collect_schema().names():
-        return None
-    rows = rows.filter(pl.col("run_id") == ids[0]).sort("example")
-    labels = rows.select("label").collect()["label"]
-    return None if labels.null_count() else labels.to_numpy()
+    return found["label"].to_numpy()
 
 
 def _mean(table: pl.DataFrame, score: str) -> float:

@@ -4,8 +4,6 @@ Predictions are read arm by arm, and outputs only where they are needed, so a st
 many arms needs the memory of one.
 """
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 
@@ -13,6 +11,7 @@ from seedscope.analysis.results import OnTestSet
 from seedscope.runs.table import Runs
 from seedscope.stats import pairs
 from seedscope.stats.test_set import finite_test_set, finite_test_set_error
+from seedscope.trace.tables import read_outputs, read_predictions
 
 MOST_CELLS = 50_000_000  # runs x examples x classes read at once: 200 MB
 
@@ -28,10 +27,9 @@ def on_test_set(
         level: coverage of the intervals.
     """
     good = table.filter(~pl.col("diverged"))["run_id"].to_list()
-    folder = runs.traces / "predictions" if runs.traces else None
-    if folder is None or not folder.is_dir() or len(good) < 2:
+    rows = read_predictions(runs.traces, good)
+    if rows is None or len(good) < 2:
         return None, []
-    rows = _rows(folder, good)
     tests = rows.group_by("run_id").agg(
         pl.col("example").hash().sum().alias("content"), pl.len()
     )
@@ -46,7 +44,7 @@ def on_test_set(
             churn = pairs.churn(rows["label"].to_numpy().reshape(shape), level)
         return OnTestSet(shape[1], None, churn, None, None, ()), []
     if "label" in rows.columns:
-        return _classified(folder, rows, good, shape, level), []
+        return _classified(runs, rows, good, shape, level), []
     errors = (rows["output"] - rows["target"].cast(pl.Float64)) ** 2
     split = None
     if shape[1] > 1:
@@ -55,7 +53,7 @@ def on_test_set(
 
 
 def _classified(
-    folder: Path, rows: pl.DataFrame, ids: list[str], shape: tuple, level: float
+    runs: Runs, rows: pl.DataFrame, ids: list[str], shape: tuple, level: float
 ) -> OnTestSet:
     labels = rows["label"].to_numpy().reshape(shape)
     target = rows["target"].to_numpy().reshape(shape)
@@ -68,37 +66,14 @@ def _classified(
         split=finite_test_set(correct, level) if shape[1] > 1 else None,
         churn=pairs.churn(labels, level),
         error_correlation=like,
-        ensemble=_ensemble(folder, ids, target[0], level) if one_truth else None,
+        ensemble=_ensemble(runs, ids, target[0], level) if one_truth else None,
         classes=pairs.class_spread(correct, target[0], level) if one_truth else (),
     )
 
 
 def _ensemble(
-    folder: Path, ids: list[str], target: np.ndarray, level: float
+    runs: Runs, ids: list[str], target: np.ndarray, level: float
 ) -> pairs.EnsembleGain | None:
     """Return the gain of averaging all runs, where their probabilities are stored."""
-    dtype = _scan(folder).collect_schema().get("output")
-    if not isinstance(dtype, pl.Array) or dtype.size < 2:
-        return None
-    if len(ids) * len(target) * dtype.size > MOST_CELLS:
-        return None
-    rows = _scan(folder).filter(pl.col("run_id").is_in(ids)).sort("run_id", "example")
-    outputs = rows.select("output").collect()["output"].to_numpy()
-    shape = (len(ids), len(target), dtype.size)
-    return pairs.ensemble_gain(outputs.reshape(shape), target, level)
-
-
-def _rows(folder: Path, ids: list[str]) -> pl.DataFrame:
-    rows = _scan(folder).filter(pl.col("run_id").is_in(ids))
-    names = rows.collect_schema().names()
-    last = "label" if "label" in names else "output"
-    kept = [name for name in ("example", "target", last) if name in names]
-    rows = rows.select("run_id", *kept)
-    rows = rows.sort("run_id", "example").collect()
-    if last == "output" and isinstance(rows["output"].dtype, pl.Array):
-        rows = rows.with_columns(pl.col("output").arr.first().cast(pl.Float64))
-    return rows
-
-
-def _scan(folder: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(folder / "*.parquet", missing_columns="insert")
+    outputs = read_outputs(runs.traces, ids, len(target), MOST_CELLS)
+    return None if outputs is None else pairs.ensemble_gain(outputs, target, level)

@@ -5,6 +5,7 @@ import polars as pl
 
 from seedscope.runs.table import Runs
 from seedscope.stats.pairs import PairMean, weight_distance
+from seedscope.trace.tables import read_final_weights
 
 
 def distances(runs: Runs, table: pl.DataFrame, level: float) -> dict[str, PairMean]:
@@ -15,17 +16,9 @@ def distances(runs: Runs, table: pl.DataFrame, level: float) -> dict[str, PairMe
         table: the runs of one arm; diverged ones are left out.
         level: coverage of the intervals.
     """
-    folder = runs.traces / "weights" if runs.traces else None
-    if folder is None or not folder.is_dir():
-        return {}
     good = table.filter(~pl.col("diverged"))["run_id"].to_list()
-    rows = pl.scan_parquet(folder / "*.parquet").filter(pl.col("run_id").is_in(good))
-    last = rows.group_by("run_id").agg(
-        pl.col("values").sort_by("snapshot").last(),
-    )
-    found = last.collect()
-    if len(found) < 2 or len(found) < len(good):
+    weights = read_final_weights(runs.traces, good)
+    if weights is None or len(weights) < 2:
         return {}
-    weights = np.stack([np.asarray(row) for row in found["values"]])
     kinds = ("l2", "cosine") if np.abs(weights).sum(axis=1).all() else ("l2",)
     return {kind: weight_distance(weights, kind, level).mean for kind in kinds}

@@ -23,9 +23,10 @@ import re
 import numpy as np
 import polars as pl
 
-from seedscope.analysis.traces import read_metrics
 from seedscope.runs.table import Runs
 from seedscope.stats.curves import fluctuation
+from seedscope.trace.curves import read_curves
+from seedscope.trace.tables import read_weights
 
 WINDOW = 5
 
@@ -95,12 +96,10 @@ def _of_curve(runs: Runs, table: pl.DataFrame, name: str) -> np.ndarray:
 
 def _curves(runs: Runs, table: pl.DataFrame, metric: str) -> tuple[np.ndarray, int]:
     """Return the curves, shape (runs, steps), and how many epochs there are."""
-    if runs.traces is None:
-        raise ValueError(f"{runs.title} keeps no traces")
     ids = {"": table["run_id"].to_list()}
     batches = metric.startswith("batch")
-    folder, counter = ("batch", "step") if batches else ("epoch", "epoch")
-    found = read_metrics(runs.traces / folder, counter, ids, (metric,))[""]
+    kind = "batch" if batches else "epoch"
+    found = read_curves(runs.traces, kind, ids, (metric,))[""]
     if metric not in found:
         raise ValueError(f"no run of {runs.title} holds the curve {metric}")
     steps, values = found[metric]
@@ -111,21 +110,16 @@ def _curves(runs: Runs, table: pl.DataFrame, metric: str) -> tuple[np.ndarray, i
         raise ValueError(f"{metric} has fewer than {WINDOW} steps in every run")
     epochs = len(steps)
     if batches:
-        of_epochs = read_metrics(runs.traces / "epoch", "epoch", ids, ("train/loss",))
+        of_epochs = read_curves(runs.traces, "epoch", ids, ("train/loss",))
         epochs = len(of_epochs[""]["train/loss"][0])
     return values, epochs
 
 
 def _weights(runs: Runs, table: pl.DataFrame) -> np.ndarray:
-    ids = table["run_id"].to_list()
-    folder = runs.traces / "weights" if runs.traces else None
-    if folder is None or not folder.is_dir():
+    kept = read_weights(runs.traces, table["run_id"].to_list())
+    if kept is None:
         raise ValueError(f"{runs.title} keeps no weights; engine.keep_weights=epochs")
-    rows = pl.scan_parquet(folder / "*.parquet").filter(pl.col("run_id").is_in(ids))
-    found = rows.sort("run_id", "snapshot").select("run_id", "values").collect()
-    groups = {key[0]: group["values"] for key, group in found.group_by("run_id")}
-    kept = [np.stack([np.asarray(v) for v in groups[i]]) for i in ids]
-    return np.stack(kept).astype(np.float64)
+    return np.stack(kept)
 
 
 def _turns(path: np.ndarray) -> int:

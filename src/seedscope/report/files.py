@@ -4,8 +4,8 @@ from pathlib import Path
 
 from seedscope.analysis.curves import held_runs
 from seedscope.analysis.results import Comparison
-from seedscope.analysis.traces import curve_moments
 from seedscope.report import page, plots, tables
+from seedscope.trace.curves import curve_moments
 
 
 def write(comparison: Comparison, folder: Path) -> None:
@@ -18,10 +18,9 @@ def write(comparison: Comparison, folder: Path) -> None:
     runs = comparison.runs
     runs.table.write_csv(data / "runs.csv")
     runs.table.write_parquet(data / "runs.parquet")
-    if runs.traces is not None:
-        curves = curve_moments(runs.traces / "batch", held_runs(runs))
-        if curves is not None:
-            curves.write_parquet(data / "batch_curves.parquet")
+    curves = curve_moments(runs.traces, held_runs(runs))
+    if curves is not None:
+        curves.write_parquet(data / "batch_curves.parquet")
     pictures = folder / "figures"
     pictures.mkdir(exist_ok=True)
     vectors = {}

@@ -1,18 +1,30 @@
-"""The Parquet tables in which traces are kept at full resolution.
+"""The Parquet tables in which traces are kept at full resolution: their columns.
 
-One part per finished group and table, an artifact of the study run under
-`traces/<table>/`. Rows carry the MLflow run they belong to; a reader takes the rows of
-finished runs and no others, so a part that a killed process left behind does no harm.
+Written and read here, so that nobody else knows a column's name; `curves` alone streams
+the two tables of curves. One part per finished group and table, an artifact of the
+study run under `traces/<table>/`. Rows carry the MLflow run they belong to; a reader
+takes the rows of finished runs and no others, so a part that a killed process left
+behind does no harm. A part leaves out the columns that none of its runs has.
+
+    batch        run_id, step, batch/<metric>, batch_reported/<metric>
+    epoch        run_id, epoch, train/<metric>, val/<metric>, weights_sha256
+    predictions  run_id, example, target, label (of a class), output
+    weights      run_id, snapshot, values
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from seedscope.trace.trace import Trace
 
-TABLES = ("batch", "epoch", "predictions", "weights")
+COUNTERS = {"batch": "step", "epoch": "epoch"}  # table of curves -> counts from 1
+WEIGHTS = pl.List(pl.Float32)
+
+
+# ---- writing ------------------------------------------------------------------------
 
 
 def tables(
@@ -73,7 +85,8 @@ def _predictions(run_id: str, trace: Trace, outputs: bool) -> pl.DataFrame:
 def _weights(run_id: str, trace: Trace) -> pl.DataFrame:
     if trace.weights is None:
         return pl.DataFrame()
-    return _rows(run_id, "snapshot", 0, {"values": trace.weights.astype(np.float32)})
+    rows = _rows(run_id, "snapshot", 0, {"values": trace.weights.astype(np.float32)})
+    return rows.with_columns(pl.col("values").cast(WEIGHTS))  # models differ in size
 
 
 def _rows(
@@ -94,3 +107,101 @@ def _rows(
         count = pl.int_range(first, first + len(frame), dtype=pl.UInt32)
         lead.append(count.alias(counter))
     return frame.select(*lead, pl.all())
+
+
+# ---- reading ------------------------------------------------------------------------
+
+
+def folder_of(traces: Path | None, table: str) -> Path | None:
+    """Return where the parts of one table are; None where there is no such table."""
+    if traces is None or not (traces / table).is_dir():
+        return None
+    return traces / table
+
+
+def read_predictions(traces: Path | None, ids: Sequence[str]) -> pl.DataFrame | None:
+    """Return run_id, example, target and label of some runs, in this order of columns.
+
+    Where no class was predicted `output` stands for the label, its first number. A
+    column that none of the study's runs has is missing. Sorted by run and example.
+    """
+    parts = _scan(traces, "predictions")
+    if parts is None or not ids:
+        return None
+    names = parts.collect_schema().names()
+    last = "label" if "label" in names else "output"
+    kept = [name for name in ("example", "target", last) if name in names]
+    rows = parts.filter(pl.col("run_id").is_in(ids)).select("run_id", *kept)
+    found = rows.sort("run_id", "example").collect()
+    if last == "output" and isinstance(found["output"].dtype, pl.Array):
+        first = pl.col("output").arr.first().cast(pl.Float64)
+        found = found.with_columns(first)
+    return found
+
+
+def read_outputs(
+    traces: Path | None, ids: Sequence[str], examples: int, most_cells: int
+) -> np.ndarray | None:
+    """Return every output, shape (runs, examples, outputs), runs sorted by id.
+
+    None where only labels were kept, where there is one output, and above `most_cells`.
+    """
+    parts = _scan(traces, "predictions")
+    dtype = None if parts is None else parts.collect_schema().get("output")
+    if parts is None or not isinstance(dtype, pl.Array) or dtype.size < 2:
+        return None
+    if len(ids) * examples * dtype.size > most_cells:
+        return None
+    rows = parts.filter(pl.col("run_id").is_in(ids)).sort("run_id", "example")
+    outputs = rows.select("output").collect()["output"].to_numpy()
+    return outputs.reshape(len(ids), examples, dtype.size)
+
+
+def read_weights(traces: Path | None, ids: Sequence[str]) -> list[np.ndarray] | None:
+    """Return the kept weights of each run, (snapshots, parameters), in float64.
+
+    None unless every run kept some.
+    """
+    rows = _weight_rows(traces, ids)
+    if rows is None:
+        return None
+    found = rows.sort("run_id", "snapshot").select("run_id", "values").collect()
+    groups = {key[0]: group["values"] for key, group in found.group_by("run_id")}
+    if len(groups) < len(set(ids)):
+        return None
+    stacked = [np.stack([np.asarray(v) for v in groups[run_id]]) for run_id in ids]
+    return [values.astype(np.float64) for values in stacked]
+
+
+def read_final_weights(traces: Path | None, ids: Sequence[str]) -> np.ndarray | None:
+    """Return the last weights that each run kept, shape (runs, parameters).
+
+    None unless every run kept some, of one shape.
+    """
+    rows = _weight_rows(traces, ids)
+    if rows is None:
+        return None
+    last = rows.group_by("run_id").agg(pl.col("values").sort_by("snapshot").last())
+    found = last.sort("run_id").collect()["values"]
+    if len(found) < len(set(ids)) or found.list.len().n_unique() > 1:
+        return None
+    return np.stack([np.asarray(row) for row in found])
+
+
+def _weight_rows(traces: Path | None, ids: Sequence[str]) -> pl.LazyFrame | None:
+    folder = folder_of(traces, "weights")
+    files = sorted(folder.glob("*.parquet")) if folder else []
+    if not files or not ids:
+        return None
+    parts = [
+        pl.scan_parquet(file).with_columns(pl.col("values").cast(WEIGHTS))
+        for file in files  # version 0.1 wrote arrays of fixed size
+    ]
+    return pl.concat(parts).filter(pl.col("run_id").is_in(ids))
+
+
+def _scan(traces: Path | None, table: str) -> pl.LazyFrame | None:
+    folder = folder_of(traces, table)
+    if folder is None:
+        return None
+    return pl.scan_parquet(folder / "*.parquet", missing_columns="insert")

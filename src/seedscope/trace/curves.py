@@ -1,4 +1,4 @@
-"""Read the traces of all arms in one pass, in bounded memory.
+"""Read the curves of all arms in one pass, in bounded memory.
 
 Long curves are read at blocks of consecutive steps, spread evenly over the training:
 memory is bounded by runs x POINTS whatever the number of steps, the values at those
@@ -14,6 +14,8 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from seedscope.trace.tables import COUNTERS, folder_of
+
 POINTS = 600  # steps of a curve that are read
 BLOCK = 10  # consecutive steps that are read together
 MEMORY = "1GB"  # what DuckDB may hold before it writes to disk
@@ -21,19 +23,23 @@ MEMORY = "1GB"  # what DuckDB may hold before it writes to disk
 Table = tuple[np.ndarray, np.ndarray]  # steps, and values (runs, steps)
 
 
-def read_metrics(
-    folder: Path, counter: str, arms: Mapping[str, Sequence[str]], like: Sequence[str]
+def read_curves(
+    traces: Path | None,
+    table: str,
+    arms: Mapping[str, Sequence[str]],
+    like: Sequence[str],
 ) -> dict[str, dict[str, Table]]:
     """Return arm -> metric -> steps and values; NaN where a run ended before.
 
     Args:
-        folder: the Parquet parts of one table.
-        counter: its column that counts steps from 1.
+        traces: the folder of a study's tables, if there is one.
+        table: batch | epoch.
         arms: the MLflow runs of each arm.
         like: how the names of the metrics begin.
     """
     empty: dict[str, dict[str, Table]] = {name: {} for name in arms}
-    if not folder.is_dir():
+    folder, counter = folder_of(traces, table), COUNTERS[table]
+    if folder is None:
         return empty
     places = _places(arms)
     with _open(folder, places) as connection:
@@ -61,16 +67,17 @@ def read_metrics(
 
 
 def curve_moments(
-    folder: Path, arms: Mapping[str, Sequence[str]], memory: str = MEMORY
+    traces: Path | None, arms: Mapping[str, Sequence[str]], memory: str = MEMORY
 ) -> pl.DataFrame | None:
     """Return one row per arm and step: runs, mean and sd (n - 1) of every metric.
 
     Args:
-        folder: the Parquet parts of the per-batch table.
+        traces: the folder of a study's tables, if there is one.
         arms: the MLflow runs of each arm.
         memory: the limit that DuckDB is given.
     """
-    if not folder.is_dir():
+    folder = folder_of(traces, "batch")
+    if folder is None:
         return None
     with _open(folder, _places(arms), memory) as connection:
         names = [c for c in _columns(connection) if c.startswith("batch/")]
