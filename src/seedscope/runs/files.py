@@ -1,94 +1,437 @@
-"""Runs of any origin from a CSV or Parquet file, one row per run.
+"""Runs of any origin from a table: one row a run, or curves of which a score is read.
 
 Columns are scores, groups (equal values make an arm) or sources (their values stand for
 seeds). An empty cell in a score means that the run does not hold it; NaN or infinity
-means that it diverged; an empty cell in a group makes an arm `<column>:missing`.
+means that it diverged; an empty cell in a group makes an arm `<column>:missing`. What a
+row is, is asked where a column counts epochs or steps; what was assumed is said in one
+line, `Runs.assumed`.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
 
+from seedscope.runs import at as places
+from seedscope.runs.duplicates import repeated_rows
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
+from seedscope.runs.tables import columns, formats
+from seedscope.runs.tables.cells import wrong_cell
+from seedscope.runs.tables.folder import Folder, read_folder
+from seedscope.runs.tables.turned import turned
 
-EMPTY = ["", "NA", "N/A", "null", "None"]
+OWN = (  # columns that say what a run is
+    "run_id",
+    "arm",
+    "factor",
+    "vary",
+    "design",
+    "replicate",
+    "block",
+    "engine",
+    "diverged",
+    "machine",
+    "versions",
+    "seeding",
+    "fingerprint",
+    "task",
+)
+SHOWN = 8  # names in a line
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a question says about its table."""
+
+    path: Path
+    score: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
+    step: str | None = None
+    at: str | None = None
+    tasks: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    sheet: str | None = None
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The columns that are spoken for."""
+        named = [name for name in (self.step, self.tasks) if name]
+        return (*self.score, *self.groups, *self.sources, *named)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A table whose rows are runs, on the way to `Runs`."""
+
+    frame: pl.DataFrame
+    keys: Keys
+    names: list[str]  # of the runs
+    diverged: frozenset[int] = frozenset()  # rows
+    said: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    curves: pl.DataFrame | None = None  # run (a row's number), score, step, value
+    ended: pl.Series | None = field(default=None)  # false: crashed
 
 
 def read(question: Question) -> Runs:
-    """Return the runs of the file that a question names."""
-    path = Path(str(question.table))
-    return read_file(path, question.score, question.groups, question.sources)
+    """Return the runs of the table that a question names."""
+    return read_table(
+        Keys(
+            path=Path(str(question.table)),
+            score=tuple(question.score),
+            groups=tuple(question.groups),
+            sources=tuple(question.sources),
+            turn=tuple(question.turn),
+            run=tuple(question.run),
+            step=question.step,
+            at=question.at,
+            tasks=question.tasks,
+            separator=question.separator,
+            decimal=question.decimal,
+            sheet=question.sheet,
+        )
+    )
 
 
 def read_file(
     path: Path, scores: Sequence[str], groups: Sequence[str], sources: Sequence[str]
 ) -> Runs:
-    """Return the runs that a file lists.
+    """Return the runs of a table whose columns are named; see `read_table`."""
+    return read_table(Keys(path, tuple(scores), tuple(groups), tuple(sources)))
 
-    Args:
-        path: a CSV or Parquet file.
-        scores: its columns that are scores; empty: all numbers among the rest.
-        groups: its columns that make arms; empty: all rows are one arm.
-        sources: its columns that hold the seed, or the draw, of a source.
+
+def read_table(keys: Keys) -> Runs:
+    """Return the runs that a file or a folder of logs holds.
 
     Raises:
-        ValueError: the file cannot be read, a column is missing or holds no numbers.
+        ValueError: it cannot be read, a column is missing or holds no numbers, or what
+            a row is must be said.
     """
-    rows = _read(path)
-    taken = (*scores, *groups, *sources)
-    missing = [name for name in taken if name not in rows.columns]
+    if keys.path.is_dir():
+        found = read_folder(keys.path, keys.separator, keys.decimal)
+        rows = _of_folder(found, keys)
+    else:
+        cells = formats.load(keys.path, keys.separator, keys.decimal, keys.sheet)
+        rows = _of_frame(cells.frame, keys, cells.said)
+    return _runs(rows)
+
+
+def _of_folder(found: Folder, keys: Keys) -> _Rows:
+    if found.kind == "events":
+        return _of_events(found, keys)
+    extra = [n for n in found.paths.columns if n not in found.frame.columns]
+    frame = found.frame.join(
+        found.paths.select("file", *extra), on="file", how="left", maintain_order="left"
+    )
+    if found.kind == "curves":
+        return _of_frame(frame, replace(keys, run=keys.run or ("file",)), found.said)
+    if not keys.groups:
+        keys = replace(keys, groups=("file",))
+        return _of_frame(frame, keys, (*found.said, "arms by file"))
+    return _of_frame(frame, keys, found.said)
+
+
+def _of_events(found: Folder, keys: Keys) -> _Rows:
+    _check(keys, [*found.paths.columns, *found.frame["score"].unique().to_list()])
+    names = found.paths["file"].to_list()
+    numbers = {name: number for number, name in enumerate(names)}
+    curves = found.frame.select(
+        pl.col("run").replace_strict(numbers, return_dtype=pl.Int64),
+        "score",
+        "step",
+        "value",
+    )
+    if keys.score:
+        curves = curves.filter(pl.col("score").is_in(keys.score))
+    chosen = tuple(curves["score"].unique(maintain_order=True).to_list())
+    steps = curves["step"].n_unique()
+    if keys.at is None and steps > 1:
+        raise ValueError(_ask(keys.path, len(names), steps, "step", chosen))
+    return _read_at(curves, keys, names, found.paths, found.said)
+
+
+def _of_frame(frame: pl.DataFrame, keys: Keys, said: tuple[str, ...]) -> _Rows:
+    """Return the rows of a table as runs; turned, or read off their curves."""
+    place = f"table={keys.path}"
+    _check_listed(keys.turn, keys.path)
+    other = turned(frame, keys.turn, keys.score, keys.groups, keys.sources, place)
+    if other is not None:
+        frame, said = other.frame, (*said, other.said)
+        keys = replace(
+            keys,
+            score=other.score,
+            groups=other.groups,
+            sources=other.sources,
+            run=keys.run or other.run,
+        )
+    _check(keys, frame.columns)
+    step = keys.step or columns.step_column(frame, keys.taken)
+    if step and keys.at != "rows":
+        return _of_curves(frame, step, keys, said)
+    if keys.at not in (None, "rows"):
+        raise ValueError(
+            f"at={keys.at}: {place} has no column that counts epochs or steps; name it "
+            "with step=, or leave at= where each row is a run"
+        )
+    names = [f"row {number}" for number in range(1, len(frame) + 1)]
+    if not keys.score:
+        keys, line = _chosen(frame, keys)
+        said = (*said, line)
+    return _stated(_Rows(frame, keys, names, said=said, remarks=repeated_rows(frame)))
+
+
+def _check_listed(turn: Sequence[str], path: Path) -> None:
+    if "*" in turn:
+        raise ValueError(f"turn=*: say which columns of {path.name} hold a run each")
+
+
+def _check(keys: Keys, names: Sequence[str]) -> None:
+    """Raise ValueError where a column is missing, named twice or named as our own."""
+    taken = keys.taken
+    missing = [name for name in (*taken, *keys.run) if name not in names]
     if missing:
         raise ValueError(
-            f"table={path} has no column {', '.join(missing)}; it has "
-            f"{', '.join(rows.columns)}"
+            f"table={keys.path} has no column {', '.join(missing)}; it has "
+            f"{', '.join(list(names)[:30])}"
         )
-    if twice := [name for name in set(taken) if taken.count(name) > 1]:
+    if twice := sorted({name for name in taken if taken.count(name) > 1}):
         raise ValueError(f"score, groups and sources share {', '.join(twice)}")
-    chosen = tuple(scores) or _numbers(rows, (*groups, *sources))
-    if not chosen:
-        raise ValueError(f"table={path} has no column of numbers to take as score=")
+    own = [n for n in keys.score if n in OWN or n.startswith(("seed.", "digest."))]
+    if own:
+        raise ValueError(
+            f"score={own[0]}: this name says what a run is; rename the column of "
+            f"{keys.path.name}"
+        )
+
+
+def _chosen(frame: pl.DataFrame, keys: Keys) -> tuple[Keys, str]:
+    """Take the columns of numbers that are results, and say which."""
+    found = tuple(
+        name
+        for name in columns.scores_among(frame, (*keys.taken, *keys.run))
+        if name not in OWN and not name.startswith(("seed.", "digest."))
+    )
+    numbers = [
+        name
+        for name, dtype in frame.schema.items()
+        if dtype.is_numeric() and name not in (*found, *keys.taken)
+    ]
+    if not found:
+        left = f"; settings by their names: {_some(numbers)}" if numbers else ""
+        raise ValueError(
+            f"table={keys.path} has no column of numbers to take as score={left}"
+        )
+    line = f"scores: {_some(found)}"
+    if numbers:
+        line += f" (not {_some(numbers)}: settings)"
+    seeds = [name for name in frame.columns if name.lower() in columns.SEEDS]
+    if seeds and not set(seeds) & set(keys.sources):
+        line += f"; seeds not used (sources=[{seeds[0]}] pairs by them)"
+    return replace(keys, score=found), line
+
+
+def _of_curves(
+    frame: pl.DataFrame, step: str, keys: Keys, said: tuple[str, ...]
+) -> _Rows:
+    """Read one score a training off a table with a row an epoch."""
+    if not frame[step].dtype.is_numeric():
+        raise ValueError(f"step={step}: {wrong_cell(frame[step])}")
+    keys = replace(keys, step=step)
+    naming = _naming(frame, keys)
+    frame = frame.with_columns(
+        (pl.struct(naming).rank("dense").cast(pl.Int64) - 1).alias(_NUMBER)
+        if naming
+        else pl.lit(0, pl.Int64).alias(_NUMBER)
+    )
+    trainings, steps = frame[_NUMBER].n_unique(), frame[step].n_unique()
+    scores = keys.score or _chosen(frame.drop(_NUMBER), keys)[0].score
+    if keys.at is None:
+        raise ValueError(_ask(keys.path, trainings, steps, step, scores))
+    _check_once(frame, step, naming, keys.path)
+    numbers = {name: _score(frame[name], keys.path) for name in scores}
+    values = pl.DataFrame(
+        [frame[_NUMBER], frame[step].cast(pl.Float64), *numbers.values()]
+    )
+    curves = pl.concat(
+        [
+            pl.DataFrame(
+                {
+                    "run": values[_NUMBER],
+                    "score": pl.Series([name], dtype=pl.String).new_from_index(
+                        0, len(values)
+                    ),
+                    "step": values[step],
+                    "value": values[name],
+                }
+            )
+            for name in scores
+        ]
+    )
+    rest = [n for n in frame.columns if n not in (*scores, step)]
+    about = frame.select(rest).group_by(_NUMBER, maintain_order=True).last()
+    about = about.sort(_NUMBER).drop(_NUMBER)
+    names = [" ".join(map(str, row)) for row in about.select(naming).iter_rows()]
+    keys = replace(keys, score=tuple(scores))
+    by = f" by {', '.join(naming)}" if naming else ""
+    line = f"{trainings} training{'s' * (trainings != 1)}{by}, a row an {step}"
+    line = line if step == "epoch" else line.replace("a row an", "a row a")
+    return _read_at(curves, keys, names or ["training 1"], about, (*said, line))
+
+
+_NUMBER = "seedscope: number of the training"
+
+
+def _naming(frame: pl.DataFrame, keys: Keys) -> list[str]:
+    """Return the columns that tell trainings apart."""
+    tasks = (keys.tasks,) if keys.tasks else ()
+    named = [*keys.run, *keys.groups, *keys.sources, *tasks]
+    if not keys.run:
+        named += columns.run_columns(frame, (*keys.score, keys.step or "", *named))
+    return list(dict.fromkeys(named))
+
+
+def _check_once(
+    frame: pl.DataFrame, step: str, naming: Sequence[str], path: Path
+) -> None:
+    twice = frame.group_by(_NUMBER, step).len().filter(pl.col("len") > 1)
+    if twice.is_empty():
+        return
+    first = frame.join(
+        twice.sort(_NUMBER, step).head(1), on=[_NUMBER, step], how="semi"
+    )
+    who = " ".join(str(first[name][0]) for name in naming)
+    raise ValueError(
+        f"table={path}: {step} {first[step][0]:g} stands {len(first)} times in one "
+        f"training{who and f' ({who})'}; name the column that tells trainings apart: "
+        "run="
+    )
+
+
+def _ask(
+    path: Path, trainings: int, steps: int, step: str, scores: Sequence[str]
+) -> str:
+    runs = "one training" if trainings == 1 else f"{trainings} trainings"
+    lead = next((s for s in scores if s.startswith("val")), [*scores, "score"][0])
+    return (
+        f"table={path}: column {step} makes it {runs} of {steps} {step}s, not a run a "
+        f"row; say which value counts: at=last, at=best, at=max:{lead}, "
+        f"at='{step} <number>', or at=rows where each row is a run"
+    )
+
+
+def _read_at(
+    curves: pl.DataFrame,
+    keys: Keys,
+    names: list[str],
+    about: pl.DataFrame,
+    said: tuple[str, ...],
+) -> _Rows:
+    read = places.read_at(curves, places.parse(keys.at or "last"), _falls)
+    places_of = [names[number] for number in read.runs]
+    about = about[read.runs]
+    frame = about.drop(n for n in read.table.columns if n in about.columns)
+    frame = frame.hstack(read.table.get_columns())
+    row = {number: place for place, number in enumerate(read.runs)}
+    curves = curves.with_columns(
+        pl.col("run").replace_strict(row, return_dtype=pl.Int64)
+    )
+    return _stated(
+        _Rows(
+            frame,
+            replace(keys, score=tuple(read.table.columns)),
+            places_of,
+            frozenset(row[number] for number in read.diverged),
+            (*said, read.said),
+            curves=curves,
+        )
+    )
+
+
+def _stated(rows: _Rows) -> _Rows:
+    """Tell finished runs from crashed ones, where a column says so."""
+    frame = rows.frame
+    state = columns.state_column(frame, rows.keys.taken)
+    if state is None:
+        return rows
+    words = frame[state].cast(pl.String).str.to_lowercase().fill_null("unknown")
+    counts = words.value_counts(sort=True).sort(
+        "count", words.name, descending=[True, False]
+    )
+    told = ", ".join(f"{count} {word}" for word, count in counts.iter_rows())
+    going = words.is_in(columns.GOING_ON)
+    ended = words.is_in(columns.ENDED)
+    said = f"{state}: {told}"
+    if (~ended & ~going).any():
+        said += "; runs that did not finish are counted apart like diverged ones"
+    if going.any():
+        said += f"; {int(going.sum())} still going on left out"
+        kept = (~going).arg_true().to_list()
+        place = {old: new for new, old in enumerate(kept)}
+        rows = replace(
+            rows,
+            frame=frame[kept],
+            names=[rows.names[number] for number in kept],
+            diverged=frozenset(place[n] for n in rows.diverged if n in place),
+            curves=None
+            if rows.curves is None
+            else rows.curves.filter(pl.col("run").is_in(kept)).with_columns(
+                pl.col("run").replace_strict(place, return_dtype=pl.Int64)
+            ),
+        )
+        ended = ended.filter(~going)
+    return replace(rows, ended=ended, said=(*rows.said, said))
+
+
+def _runs(rows: _Rows) -> Runs:
+    keys, frame = rows.keys, rows.frame
+    if frame.is_empty():
+        raise ValueError(f"table={keys.path}: none of its runs has ended")
+    diverged = pl.Series(
+        [n in rows.diverged for n in range(len(frame))], dtype=pl.Boolean
+    )
+    if rows.ended is not None:
+        diverged = diverged | ~rows.ended
+    if "diverged" in frame.columns and "diverged" not in keys.taken:
+        told = frame["diverged"].cast(pl.String).str.to_lowercase()
+        diverged = diverged | told.is_in(["true", "1", "yes"]).fill_null(False)
     table = pl.DataFrame(
         {
-            "run_id": [f"row {number}" for number in range(1, len(rows) + 1)],
-            "arm": _arms(rows, groups),
-            "replicate": range(len(rows)),
-            "block": [0] * len(rows),
-            "diverged": [False] * len(rows),
+            "run_id": rows.names,
+            "arm": _arms(frame, keys.groups),
+            "replicate": range(len(frame)),
+            "block": [0] * len(frame),
+            "diverged": diverged,
         }
     )
+    scores = {name: _score(frame[name], keys.path) for name in keys.score}
+    empty = [name for name, values in scores.items() if _never_finite(values)]
+    if 0 < len(empty) < len(scores):
+        said = f"{_some(empty)} left out: NaN or infinite in every run"
+        rows = replace(rows, said=(*rows.said, said))
+        scores = {name: v for name, v in scores.items() if name not in empty}
+    for values in scores.values():
+        diverged = diverged | (~values.is_finite()).fill_null(False)
     table = table.with_columns(
-        *(_codes(rows[name], name) for name in sources),
-        *(_score(rows[name], path) for name in chosen),
+        diverged.alias("diverged"),
+        *(_codes(frame[name], name) for name in keys.sources),
+        *scores.values(),
     )
+    if keys.tasks:
+        task = frame[keys.tasks].cast(pl.String).fill_null("missing")
+        table = table.with_columns(task.alias("task"))
     return Runs(
-        title=path.name,
-        table=_with_vary(table, sources),
-        scores=chosen,
-        remarks=tuple(_duplicates(rows)),
-    )
-
-
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            rows = pl.read_parquet(path)
-        else:
-            rows = pl.read_csv(path, null_values=EMPTY, infer_schema_length=None)
-    except (PolarsError, OSError) as error:
-        raise ValueError(f"table={path}: {str(error).splitlines()[0]}") from None
-    if rows.is_empty():
-        raise ValueError(f"table={path} holds no rows")
-    return rows
-
-
-def _numbers(rows: pl.DataFrame, taken: Sequence[str]) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, dtype in rows.schema.items()
-        if name not in taken and dtype.is_numeric()
+        title=keys.path.name,
+        table=_with_vary(table, keys.sources),
+        scores=tuple(scores),
+        remarks=rows.remarks,
+        assumed="; ".join(rows.said),
     )
 
 
@@ -112,17 +455,22 @@ def _codes(column: pl.Series, source: str) -> pl.Series:
     return codes.alias(f"seed.{source}")
 
 
+def _never_finite(values: pl.Series) -> bool:
+    """Tell whether a score means nothing: no run, of those that hold it, has one."""
+    held = values.drop_nulls()
+    return len(held) > 0 and not held.is_finite().any()
+
+
 def _score(column: pl.Series, path: Path) -> pl.Series:
-    if column.dtype.is_numeric() or column.dtype == pl.Null:
-        return column.cast(pl.Float64)
-    numbers = column.cast(pl.Float64, strict=False)
-    wrong = column.filter(numbers.is_null() & column.is_not_null())
-    if len(wrong) or column.dtype != pl.String:
-        first = wrong[0] if len(wrong) else column.dtype
+    if column.dtype.is_numeric() or column.dtype in (pl.Null, pl.Boolean):
+        values = column.cast(pl.Float64)
+        huge = values.abs() >= places.HUGE
+        return values.set(huge.fill_null(False), math.inf)
+    if column.dtype != pl.String:
         raise ValueError(
-            f"table={path}: column {column.name} holds {first!r}, which is no number"
+            f"table={path}: column {column.name} holds {column.dtype}, not numbers"
         )
-    return numbers
+    raise ValueError(f"table={path}: {wrong_cell(column)}")
 
 
 def _with_vary(table: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
@@ -140,11 +488,15 @@ def _with_vary(table: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _duplicates(rows: pl.DataFrame) -> list[str]:
-    twice = int(len(rows) - rows.n_unique())
-    if not twice:
-        return []
-    return [
-        f"{twice} of {len(rows)} rows repeat another row exactly; they count as runs "
-        "of their own: remove them if they are copies"
-    ]
+def _falls(score: str) -> bool | None:
+    words = score.lower().replace("/", "_").split("_")
+    if {"loss", "error", "err", "mse", "mae"} & set(words):
+        return True
+    if {"acc", "accuracy", "auc", "f1"} & set(words):
+        return False
+    return None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

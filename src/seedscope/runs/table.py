@@ -22,6 +22,7 @@ class Runs:
     study_id: str | None = None  # the MLflow run of the study
     planned: dict[str, int] = field(default_factory=dict)  # arm -> runs
     remarks: tuple[str, ...] = ()  # what a reader must know about these runs
+    assumed: str = ""  # how they were read where that was not said, in one line
     score: str | None = None  # the one that the study asks to lead with
     figure: str | None = None  # the figure that answers the study's question
 
