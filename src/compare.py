@@ -17,7 +17,10 @@ from seedscope.runs import question
 from seedscope.study.words import Tracking
 
 CONF = str(Path(__file__).resolve().parents[1] / "conf")
-FREE_TEXT = ("name", "experiment", "filter", "table", "a", "b", "output")
+FREE_TEXT = (
+    *("name", "experiment", "filter", "table", "a", "b", "output"),
+    *("at", "step", "tasks", "separator", "decimal", "sheet"),
+)
 mistakes: list[str] = []  # Hydra would print a traceback
 
 

@@ -18,7 +18,10 @@ PACKAGE = ROOT / "src" / "seedscope"
 FLOORS = (  # from the ground up; a folder's own modules may import each other
     ("study",),
     ("trace",),
-    ("runs.table", "runs.question", "runs.readers", "runs.files"),
+    (
+        *("runs.table", "runs.question", "runs.readers", "runs.files"),
+        *("runs.at", "runs.duplicates", "runs.tables"),
+    ),
     ("task",),
     ("training",),
     ("store",),

@@ -57,6 +57,8 @@ def _arms(question: Question, store: Store | None, console: Console) -> Runs:
 
 def _two_groups(question: Question, store: Store | None, console: Console) -> None:
     a, b = (find_group(name, question, store) for name in (question.a, question.b))
+    for line in dict.fromkeys(group.assumed for group in (a, b) if group.assumed):
+        _say(console, line)
     wanted = tuple(question.metrics)
     found = compare_groups(a, b, wanted, question.level, question.difference)
     against.show(found, console)

@@ -11,6 +11,8 @@ def markdown(comparison: Comparison) -> str:
     if verdict:
         parts.append(f"**{verdict}**")
     parts.append("\n".join(f"- {s}" for s in summary.sentences(comparison)))
+    if comparison.runs.assumed:
+        parts.append(f"Read: {comparison.runs.assumed}.")
     for score in tables.shown_scores(comparison):
         parts.append(f"## {score}")
         parts.append(tables.markdown(comparison, score))

@@ -10,6 +10,8 @@ from seedscope.report import levels, summary, tables
 def show(comparison: Comparison, console: Console) -> None:
     """Print the whole comparison."""
     console.print()
+    if comparison.runs.assumed:
+        console.print(escape(comparison.runs.assumed), style="dim", highlight=False)
     for score in tables.shown_scores(comparison):
         console.print(tables.terminal(comparison, score))
         console.print()

@@ -94,7 +94,9 @@ def read(question: Question) -> Runs:
             at=question.at,
             tasks=question.tasks,
             separator=question.separator,
-            decimal=question.decimal,
+            decimal={"point": ".", "comma": ","}.get(
+                str(question.decimal), question.decimal
+            ),
             sheet=question.sheet,
         )
     )

@@ -10,8 +10,10 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seedscope.runs.readers import FILES
+from seedscope.runs.at import parse
 from seedscope.study.words import Tracking
+
+FOR_TABLES = ("run", "step", "turn", "separator", "decimal", "sheet")
 
 
 @dataclass
@@ -27,6 +29,14 @@ class Question:
     score: list[str]
     groups: list[str]
     sources: list[str]
+    at: str | None
+    run: list[str]
+    step: str | None
+    turn: list[str]
+    tasks: str | None
+    separator: str | None
+    decimal: str | None
+    sheet: str | None
     a: str | None
     b: str | None
     difference: float | None
@@ -64,9 +74,17 @@ def _check_values(question: Question) -> None:
         raise ValueError(f"difference={question.difference} must be above 0")
     if question.table is not None and question.experiment is not None:
         raise ValueError("table= and experiment= are two places; name one of them")
-    for_tables = [k for k in ("score", "groups", "sources") if getattr(question, k)]
-    if question.table is None and for_tables:
-        raise ValueError(f"{for_tables[0]}= needs table=: the file with that column")
+    for key in ("score", "groups", *FOR_TABLES):
+        if question.table is None and getattr(question, key):
+            raise ValueError(f"{key}= needs table=: the file with that column")
+    own = question.table is None and question.experiment is None
+    for key in ("sources", "at", "tasks"):
+        if own and getattr(question, key):
+            raise ValueError(f"{key}= needs table= or experiment=: runs of others")
+    if question.at is not None:
+        parse(question.at)
+    if question.decimal not in (None, ".", ",", "point", "comma"):
+        raise ValueError(f"decimal={question.decimal} must be point or comma")
     for_foreign = [k for k in ("filter", "group_by") if getattr(question, k)]
     if question.experiment is None and for_foreign:
         raise ValueError(
@@ -76,14 +94,19 @@ def _check_values(question: Question) -> None:
         raise ValueError(
             "claims= is decided by the studies; leave a, table, experiment"
         )
-    for key in question.group_by:
-        kind, _, name = key.partition(".")
-        if kind not in ("params", "tags") or not name:
-            raise ValueError(f"group_by: {key!r} must be params.<name> or tags.<name>")
+    _check_logged("group_by", question.group_by)
+    if question.experiment is not None:
+        _check_logged("sources", question.sources)
+        _check_logged("tasks", [question.tasks] if question.tasks else [])
+
+
+def _check_logged(key: str, names: list[str]) -> None:
+    for name in names:
+        kind, _, rest = name.partition(".")
+        if kind not in ("params", "tags") or not rest:
+            raise ValueError(f"{key}: {name!r} must be params.<name> or tags.<name>")
 
 
 def _check_file(path: Path) -> None:
-    if path.suffix not in FILES:
-        raise ValueError(f"table={path} must end in {' or '.join(FILES)}")
-    if not path.is_file():
-        raise ValueError(f"table={path}: there is no such file")
+    if not path.exists():
+        raise ValueError(f"table={path}: there is no such file or folder")

@@ -82,15 +82,14 @@ def _records(path: Path) -> Iterator[bytes]:
     )
 
     reader = PyRecordReader_New(str(path), 0, b"", None)
-    first, length = True, path.stat().st_size
+    first = True
     while True:
         try:
             reader.GetNext()
         except errors.OutOfRangeError:
             return
         except (errors.DataLossError, MemoryError, OverflowError) as error:
-            whole = reader.file_handle.tell() < length
-            if first or whole:
+            if first or "truncated" not in str(error):
                 raise ValueError(
                     f"table: {path} is no whole event file: {error}"
                 ) from None

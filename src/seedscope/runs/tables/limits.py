@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
-BYTES = 1 << 30  # of a table once it is unpacked
+BYTES = 1 << 29  # of a table once it is unpacked
 CELLS = 60_000_000
 ROWS = 20_000_000
 COLUMNS = 20_000
@@ -92,8 +92,8 @@ def check_workbook(path: Path) -> None:
             size = sum(entry.file_size for entry in inside.infolist())
     except (OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"table={path} is no workbook: {error}") from None
-    if size > BYTES // 4:  # XML cells take several times their text
-        raise ValueError(f"table={path} unpacks to more than {BYTES >> 22:,} MB")
+    if size > BYTES // 2:  # XML cells take several times their text
+        raise ValueError(f"table={path} unpacks to more than {BYTES >> 21:,} MB")
 
 
 def _first(error: Exception) -> str:

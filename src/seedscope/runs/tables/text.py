@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from seedscope.runs.tables.limits import CELL, check_names, check_size, unpacked
 SEPARATORS = (",", ";", "\t", "|")
 WORDS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " ", "\\t": "\t"}
 LOOKED_AT = 50  # rows in which the separator is looked for
+LOOKED_AT_BYTES = 1 << 18
 CHUNK = 50_000
 
 
@@ -26,17 +28,21 @@ def read_text(path: Path, separator: str | None) -> tuple[pl.DataFrame, list[str
     Raises:
         ValueError: the file is too large, or its rows do not fit its names.
     """
-    text, said = _decoded(unpacked(path))
+    data, encoding, said = _encoded(unpacked(path))
+    text = data[:LOOKED_AT_BYTES].decode(encoding, errors="ignore")
     if not text.strip():
         raise ValueError(f"table={path} is empty")
     by_name = "\t" if ".tsv" in path.name.lower() else None
-    mark = WORDS.get(separator or "", separator) or _separator(text, by_name)
+    mark = WORDS.get(separator or "", separator) or _separator(
+        text, by_name, len(data) > LOOKED_AT_BYTES
+    )
     if len(mark) != 1:
         raise ValueError(f"separator={separator!r} must be one character, or tab")
     shown = {"\t": "tab", " ": "space"}.get(mark, f"'{mark}'")
     if separator is None and mark != ("," if by_name is None else by_name):
         said.append(f"cells separated by {shown}")
-    return of_rows(_rows(text, mark, path), path, said, shown), said
+    lines = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
+    return of_rows(_rows(lines, mark, path), path, said, shown), said
 
 
 def of_rows(
@@ -108,21 +114,23 @@ def _names(
     return names
 
 
-def _decoded(data: bytes) -> tuple[str, list[str]]:
+def _encoded(data: bytes) -> tuple[bytes, str, list[str]]:
+    """Return bytes, the encoding that they are in, and what was assumed."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace"), []
+        return data.decode("utf-16", errors="replace").encode(), "utf-8", []
     try:
-        return data.decode("utf-8-sig"), []
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace"), ["letters read as Windows-1252"]
+        return data, "cp1252", ["letters read as Windows-1252"]
+    return data, "utf-8-sig", []
 
 
-def _separator(text: str, first: str | None) -> str:
+def _separator(text: str, first: str | None, cut: bool) -> str:
     """Return what cuts the first rows into most columns, equally many in each."""
     best, most = first or ",", 1
     order = [first, *SEPARATORS] if first else list(SEPARATORS)
     for mark in dict.fromkeys(order):
-        lines = _cut(text, mark, LOOKED_AT)
+        lines = _cut(text, mark, cut)
         counts = {len(row) for row in lines}
         if len(counts) == 1 and counts.pop() > most:
             best, most = mark, len(lines[0])
@@ -143,29 +151,31 @@ def _by_frequency(text: str, first: str | None) -> str:
     return " " if spaced and first is None else first or ","
 
 
-def _cut(text: str, mark: str, rows: int) -> list[list[str]]:
-    start = text[: 1 << 18]
-    if len(text) > len(start):
-        start = start.rpartition("\n")[0]
-    reader = csv.reader(io.StringIO(start), delimiter=mark)
+def _cut(text: str, mark: str, cut: bool) -> list[list[str]]:
+    whole = text.rpartition("\n")[0] if cut else text
+    reader = csv.reader(io.StringIO(whole), delimiter=mark)
     try:
-        return list(islice((row for row in reader if row), rows))
+        return list(islice((row for row in reader if row), LOOKED_AT))
     except csv.Error:
         return []
 
 
-def _rows(text: str, mark: str, path: Path) -> Iterator[list[str]]:
+def _rows(lines: TextIO, mark: str, path: Path) -> Iterator[list[str]]:
     csv.field_size_limit(CELL)
-    if mark == " ":
-        lines = (line.split() for line in io.StringIO(text))
-    else:
-        lines = csv.reader(io.StringIO(text), delimiter=mark)
+    cut = (
+        (line.split() for line in lines)
+        if mark == " "
+        else csv.reader(lines, delimiter=mark)
+    )
     try:
-        for row in lines:
+        for row in cut:
             if row:  # an empty line is no run
                 yield row
     except csv.Error as error:
-        raise ValueError(f"table={path}: {error}") from None
+        why = str(error)
+        if "field limit" in why:
+            why = f"a cell has more than {CELL:,} characters"
+        raise ValueError(f"table={path}: {why}") from None
 
 
 def _is_number(cell: str) -> bool:
