@@ -5,8 +5,8 @@ from composing import ROOT
 from hydra import compose, initialize_config_dir
 from studies import log_study
 
-from compare import compare_study
 from seedscope.commands.answer import answer
+from seedscope.commands.compare import compare_study
 from seedscope.runs import question
 from seedscope.store import log as log_module
 from seedscope.store.store import connect

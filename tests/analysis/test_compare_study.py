@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from studies import log_arm, made_trace
 
-from compare import compare_study
 from seedscope.analysis.compare import compare
+from seedscope.commands.compare import compare_study
 from seedscope.store.read import read_study
 from seedscope.store.store import search
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_comparison import runs_of
 
-from compare import typed
 from seedscope.analysis.compare import compare
+from seedscope.commands.compare import typed
 from seedscope.report import details, note, summary
 from seedscope.report.metrics import of_comparison
 from seedscope.report.rounding import (

@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seedscope.study import places
 
 NOT_SETTINGS = (
     "factor",
@@ -87,30 +95,149 @@ def study_name(
     return "-".join([*names, key])
 
 
-def preset_name(folder: str, preset: str) -> str:
-    """Return the name of the study that `study=<preset>` makes, as it is now in conf/.
+def preset_name(preset: str) -> str:
+    """Return the name of the study that `study=<preset>` makes by conf/ as it is."""
+    return study_name(composed("train", [f"study={preset}"]), (), preset)
+
+
+def composed(name: str, words: Sequence[str], hydra: bool = False) -> DictConfig:
+    """Compose conf/<name>.yaml as a command line would, sweeps left out.
 
     Args:
-        folder: the configuration folder.
-        preset: a file of its study/ folder.
+        name: train or compare.
+        words: overrides and flags of Hydra, as typed.
+        hydra: keep Hydra's own part, as its key `hydra`.
+
+    Raises:
+        ValueError: Hydra does not understand a word, or a file of conf/ is missing.
     """
+    chosen, folder = fixed(words), str(places.conf())
     inside = GlobalHydra.instance().is_initialized()
-    with nullcontext() if inside else initialize_config_dir(folder, version_base="1.3"):
-        config = compose("train", overrides=[f"study={preset}"])
-    return study_name(config, (), preset)
+    try:
+        with (
+            nullcontext()
+            if inside
+            else initialize_config_dir(folder, version_base="1.3")
+        ):
+            return compose(name, overrides=chosen, return_hydra_config=hydra)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(_lines(error)) from None
+
+
+def fixed(words: Sequence[str]) -> list[str]:
+    """Return the overrides that all jobs of a sweep share: no flag, nothing swept."""
+    return [p.input_line for p in _parsed(words) if not p.is_sweep_override()]
+
+
+def swept_values(words: Sequence[str]) -> list[list[str]]:
+    """Return, for each override that sweeps, the override of each of its values."""
+    return [
+        [f"{p.get_key_element()}={value}" for value in p.sweep_string_iterator()]
+        for p in _parsed(words)
+        if p.is_sweep_override()
+    ]
+
+
+def _parsed(words: Sequence[str]) -> list[Override]:
+    plain = [word for word, flag in _told_apart(words) if not flag]
+    try:
+        return OverridesParser.create().parse_overrides(plain)
+    except HydraException as error:
+        raise ValueError(_lines(error)) from None
+
+
+def informs(words: Sequence[str]) -> bool:
+    """Tell whether a command line asks for information, and no job is to run."""
+    asking = (
+        "--help",
+        "-h",
+        "--hydra-help",
+        "--version",
+        "--cfg",
+        "-c",
+        "--info",
+        "-i",
+    )
+    asking += ("--shell-completion", "-sc")
+    return any(word.partition("=")[0] in asking for word in words)
+
+
+def users_folder_first(words: Sequence[str]) -> list[str]:
+    """Have `--config-dir DIR` searched before conf/, which Hydra would ask first.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    rest: list[str] = []
+    folder = None
+    waiting = iter(words)
+    for word in waiting:
+        name, equals, value = word.partition("=")
+        if name in ("--config-dir", "-cd"):
+            folder = value if equals else next(waiting, "")
+        else:
+            rest.append(word)
+    if folder is not None:
+        if not Path(folder).is_dir():
+            raise ValueError(f"--config-dir {folder}: there is no such folder")
+        _search_first(Path(folder).resolve())
+    return rest
+
+
+def _search_first(folder: Path) -> None:
+    """Put a folder in front of Hydra's search path, in the way of its plugins."""
+
+    class UsersFolder(SearchPathPlugin):
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            search_path.prepend("user", f"file://{folder}")
+
+    Plugins.instance().register(UsersFolder)
 
 
 @contextmanager
-def told_in_one_line(mistakes: Sequence[str] = ()) -> Iterator[None]:
-    """Turn mistakes, collected or raised, into one message each and exit status 1."""
+def told_in_one_line() -> Iterator[None]:
+    """Turn a mistake into one line and exit status 1, Ctrl-C into another."""
     try:
         yield
     except (ValueError, RuntimeError) as error:
-        mistakes = [*mistakes, str(error)]
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; what had finished is kept, the same command continues")
-    if mistakes:
-        sys.exit("\n".join(f"error: {text}" for text in dict.fromkeys(mistakes)))
+
+
+FOLDER_FLAGS = ("--config-path", "-cp")
+VALUED = (
+    *FOLDER_FLAGS,
+    "--config-dir",
+    "-cd",
+    "--config-name",
+    "-cn",
+    "--package",
+    "-p",
+)
+
+
+def flags_first(words: Sequence[str]) -> list[str]:
+    """Return the words as Hydra's parser takes them: no override before a flag."""
+    apart = list(_told_apart(words))
+    flags = [word for word, flag in apart if flag]
+    return flags + [word for word, flag in apart if not flag]
+
+
+def _told_apart(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Yield every word, and whether it is a flag of Hydra or a flag's value."""
+    value = False
+    for word in words:
+        flag = word.startswith("-") and not value
+        yield word, flag or value
+        value = flag and word in VALUED
+
+
+def _lines(error: Exception) -> str:
+    """Return what Hydra says in one line, without where it searched and its advice."""
+    said = str(error).partition("Config search path:")[0]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return " ".join(line for line in lines if "HYDRA_FULL_ERROR" not in line)
 
 
 def _is_flag(word: str) -> bool:

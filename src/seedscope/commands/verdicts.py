@@ -17,7 +17,8 @@ from seedscope.runs.table import Runs
 from seedscope.store import hardware
 from seedscope.store.claims import log_claims, log_claims_of_study
 from seedscope.store.read import read_study, study_names
-from seedscope.store.store import PROJECT, connect
+from seedscope.store.store import connect
+from seedscope.study.places import home
 
 NameOf = Callable[[str], str]  # preset -> the name of its study
 
@@ -86,7 +87,7 @@ def _header(held: Mapping[str, Runs | None]) -> str:
     tables = [runs.table for runs in held.values() if runs is not None]
     machines = sorted({m for table in tables for m in table["machine"].unique()})
     versions = sorted({v for table in tables for v in table["versions"].unique()})
-    commit = hardware.code(PROJECT).get("mlflow.source.git.commit", "unknown")[:12]
+    commit = hardware.code(home()).get("mlflow.source.git.commit", "unknown")[:12]
     count = sum(len(table) for table in tables)
     return (
         "# Claims about the randomness of training, and what was measured\n\n"

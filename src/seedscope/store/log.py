@@ -30,7 +30,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from seedscope.store import hardware
-from seedscope.store.store import PROJECT, Store, search
+from seedscope.store.store import Store, search
+from seedscope.study.places import home
 from seedscope.study.settings import flat
 from seedscope.study.words import Run, Study
 from seedscope.trace import tables as parts
@@ -171,9 +172,10 @@ def _open(store: Store, study: Study) -> str:
     tags = {
         "seedscope.role": "study",
         "seedscope.study": study.name,
+        f"seedscope.sweep.{study.tracking.sweep}": "true",
         "seedscope.writer": f"{platform.node()} {os.getpid()}",
         **{f"seedscope.answer.{k}": v for k, v in asdict(study.answer).items() if v},
-        **_cut(hardware.code(PROJECT)),
+        **_cut(hardware.code(home())),
     }
     for key, value in tags.items():
         client.set_tag(study_id, key, value)
@@ -254,7 +256,7 @@ def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
         **{f"digest.{name}": value for name, value in trace.digests.items()},
         **{f"runtime.{name}": value for name, value in trace.facts.items()},
         **hardware.machine(),
-        **hardware.code(PROJECT),
+        **hardware.code(home()),
     }
 
 

@@ -94,6 +94,18 @@ def study_names(store: Store) -> list[str]:
     return sorted({run.data.tags["seedscope.study"] for run in _studies(store)})
 
 
+def studies_of_sweep(store: Store, sweep: str) -> list[str]:
+    """Return the MLflow runs of the studies of a sweep that hold a finished run."""
+    found = search(store, f"tags.`seedscope.sweep.{sweep}` = 'true'")
+    return [run.info.run_id for run in found if _has_finished(store, run.info.run_id)]
+
+
+def _has_finished(store: Store, study_id: str) -> bool:
+    condition = f"tags.`mlflow.parentRunId` = '{study_id}' and status = 'FINISHED'"
+    where = [store.experiment.experiment_id]
+    return bool(store.client.search_runs(where, condition, max_results=1))
+
+
 def _studies(store: Store) -> list[Logged]:
     return search(store, "tags.`seedscope.role` = 'study'")
 

@@ -12,9 +12,9 @@ from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from seedscope.study.places import home
 from seedscope.study.words import Tracking
 
-PROJECT = Path(__file__).parents[3]
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # no migrations on the terminal
 PATIENCE = 5  # seconds that a server is given to answer
 
@@ -39,8 +39,7 @@ def connect(tracking: Tracking, create: bool = True) -> Store:
     Raises:
         ValueError: the store cannot be reached, or it has no such experiment.
     """
-    local = f"sqlite:///{PROJECT / 'mlflow.db'}"
-    uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or local
+    uri = _uri(tracking)
     _check_reachable(uri)
     try:
         mlflow.set_tracking_uri(uri)
@@ -64,6 +63,18 @@ def connect(tracking: Tracking, create: bool = True) -> Store:
             "restore it with `mlflow experiments restore`, or name another"
         )
     return Store(client, uri, experiment)
+
+
+def exists(tracking: Tracking) -> bool:
+    """Tell whether a store may be there: a local file that is not is no store yet."""
+    uri = _uri(tracking)
+    path = uri.removeprefix("sqlite:///")
+    return path == uri or Path(path).is_file()
+
+
+def _uri(tracking: Tracking) -> str:
+    local = f"sqlite:///{home() / 'mlflow.db'}"
+    return tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or local
 
 
 def search(store: Store, condition: str, view: int = ViewType.ACTIVE_ONLY) -> list:

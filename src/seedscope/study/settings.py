@@ -124,6 +124,20 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
     )
 
 
+def tracking(config: DictConfig) -> Tracking:
+    """Return where a configuration logs its runs.
+
+    Raises:
+        ValueError: a key or type below `tracking` is wrong.
+    """
+    try:
+        schema = OmegaConf.structured(Tracking)
+        return OmegaConf.to_object(OmegaConf.merge(schema, config.tracking))
+    except OmegaConfBaseException as error:
+        reason = str(error.msg).splitlines()[0]
+        raise ValueError(f"tracking.{error.full_key}: {reason}") from None
+
+
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
     """Return a nested dictionary as {"loop.batch_size": 32, ...}."""
     items: dict[str, Any] = {}

@@ -1,0 +1,116 @@
+"""Compare runs: statistics in the terminal, in MLflow and on a page."""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import hydra
+import numpy as np
+from omegaconf import DictConfig
+
+from seedscope.commands.overrides import (
+    composed,
+    overrides,
+    preset_name,
+    told_in_one_line,
+    users_folder_first,
+)
+from seedscope.runs import question
+from seedscope.study import places
+from seedscope.study.words import Tracking
+
+FREE_TEXT = (
+    *("name", "experiment", "filter", "table", "a", "b", "output"),
+    *("at", "step", "tasks", "separator", "decimal", "sheet"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command.
+
+    Args:
+        arguments: words of the command line; none: those of this process.
+    """
+    with told_in_one_line():
+        given = sys.argv[1:] if arguments is None else arguments
+        words = typed(users_folder_first(overrides(given)))
+        before = sys.argv
+        sys.argv = [before[0], *words]
+        try:
+            job()
+        finally:
+            sys.argv = before
+
+
+@hydra.main(version_base="1.3", config_path=str(places.conf()), config_name="compare")
+def job(config: DictConfig) -> None:
+    """Answer one question; a mistake in it stops here, before MLflow is imported."""
+    with told_in_one_line():
+        answer_question(question.read(config))
+
+
+def compare_sweep(tracking: Tracking, sweep: str) -> None:
+    """Compare the studies that the jobs of one sweep trained, if any."""
+    from seedscope.store.read import studies_of_sweep
+    from seedscope.store.store import connect, exists
+
+    if exists(tracking):
+        for study_id in studies_of_sweep(connect(tracking, create=False), sweep):
+            compare_study(tracking, study_id)
+
+
+def compare_study(tracking: Tracking, study_id: str) -> None:
+    """Compare a study that was trained just now, with the defaults of conf/."""
+    asked = question.read(composed("compare", []))
+    answer_question(replace(asked, tracking=tracking, name=study_id))
+
+
+def spread_of(tracking: Tracking, study_id: str, arms: Sequence[str]) -> float:
+    """Return the widest spread (sd) of the leading score over the runs of some arms.
+
+    NaN where no arm has two runs that did not diverge.
+    """
+    from seedscope.analysis.arms import scores_of
+    from seedscope.analysis.compare import choose
+    from seedscope.store.read import read_study
+    from seedscope.store.store import connect
+
+    runs = read_study(connect(tracking, create=False), study_id)
+    lead = choose(runs, ())[0]
+    tables = runs.arms()
+    held = [scores_of(tables[arm], lead)[0] for arm in arms if arm in tables]
+    return max((float(np.std(s, ddof=1)) for s in held if len(s) > 1), default=np.nan)
+
+
+def answer_question(asked: question.Question) -> None:
+    """Answer a question about claims, or about runs and the claims they decide."""
+    from seedscope.commands import answer, verdicts
+
+    folder = Path(places.conf(), "claim")
+    if asked.claims:
+        verdicts.answer_claims(asked, folder, preset_name)
+    else:
+        runs = answer.answer(asked)
+        if runs is not None and runs.study_id:
+            verdicts.answer_study(asked, runs, folder, preset_name)
+
+
+def typed(words: Sequence[str]) -> list[str]:
+    """Return overrides as Hydra takes them.
+
+    `study` is a group of presets in conf/, so `study=...` becomes `name=...`; values
+    that are free text (paths, filters) are quoted.
+    """
+    result = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        key = "name" if key == "study" else key
+        if key == "claims" and not value.startswith("["):
+            value = f"[{value}]"
+        if equals and key in FREE_TEXT and not re.match(r"null$|['\"\[{$]", value):
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+            value = f"'{escaped}'"
+        result.append(f"{key}{equals}{value}")
+    return result

@@ -1,0 +1,201 @@
+"""Train every run of a factor's arms and log it; a sweep's factors meet in one study.
+
+One command is one *sweep* of one or more jobs, which any launcher of Hydra may run in
+other processes or on other machines. So a job leaves nothing in memory: the study that
+it trained carries the sweep's id in MLflow, what kept it from training lies in the
+sweep's folder, and the comparison at the end finds both by that id.
+"""
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from secrets import token_hex
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from seedscope.commands import compare
+from seedscope.commands.overrides import (
+    composed,
+    fixed,
+    flags_first,
+    informs,
+    overrides,
+    study_name,
+    swept,
+    swept_values,
+    told_in_one_line,
+    users_folder_first,
+)
+from seedscope.study import places, settings
+from seedscope.study.plan import plan_runs
+from seedscope.study.words import Study, Tracking
+from seedscope.training import engines
+from seedscope.training.launch import launchers
+
+FOLDER = Path("outputs")  # of the sweeps, as conf/train.yaml says
+FIRST = 50  # values of a sweep that are composed before it starts
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a job made, and where it is."""
+
+    tracking: Tracking
+    study_id: str  # the MLflow run of the study
+    arms: tuple[str, ...]
+    finished: int  # runs of these arms that the study holds now
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command: every job that is asked for, then one comparison of all.
+
+    Args:
+        arguments: words of the command line; none: those of this process.
+    """
+    with told_in_one_line():
+        given = sys.argv[1:] if arguments is None else arguments
+        words = users_folder_first(overrides(given))
+        if informs(words):
+            _run_jobs(words)
+            return
+        sweep = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{token_hex(3)}"
+        words.append(f"tracking.sweep={sweep}")
+        tracking = settings.tracking(composed("train", words))
+        for choices in swept_values(words):
+            for choice in choices[:FIRST]:  # a sweep with a mistake trains nothing
+                composed("train", [*fixed(words), choice])
+        failed: list[str] = []
+        try:
+            _run_jobs(words)
+        finally:
+            failed = _failures(sweep)
+            compare.compare_sweep(tracking, sweep)
+        if failed:
+            sys.exit("\n".join(failed))
+
+
+@hydra.main(version_base="1.3", config_path=str(places.conf()), config_name="train")
+def job(config: DictConfig) -> float:
+    """Train one job; return the spread of its leading score, which sweepers may seek.
+
+    A job that fails does not stop the others of its sweep; its spread is NaN.
+    """
+    context = HydraConfig.get()
+    try:
+        made = train(config, swept(context), context.runtime.choices.get("study"))
+        return compare.spread_of(made.tracking, made.study_id, made.arms)
+    except (ValueError, RuntimeError) as error:
+        _keep_failure(context, config.tracking.sweep, error)
+        return math.nan
+
+
+def train(
+    config: DictConfig, swept: tuple[str, ...] = (), preset: str | None = None
+) -> Trained:
+    """Train one factor: the runs that the study does not hold yet.
+
+    Args:
+        config: the composed conf/train.yaml.
+        swept: the settings that a sweep varies, besides the factor.
+        preset: the file of conf/study/ that was chosen, if any.
+
+    Raises:
+        ValueError: a key, type or value is wrong, or the parts do not fit each other.
+        RuntimeError: a training process failed.
+    """
+    study = settings.read(config, study_name(config, swept, preset), swept)
+    if study.factor.fresh_process:  # how far apart repeats end is the question
+        study = replace(study, engine=replace(study.engine, keep_weights="epochs"))
+    return _train(study)
+
+
+def _train(study: Study) -> Trained:
+    engines.check(study.engine.name)
+    launchers.check(study.launcher.name)
+    runs = plan_runs(study)
+
+    # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
+    from seedscope.training import choice
+
+    if not study.factor.fresh_process:
+        launchers.load(study.launcher.name).warm(runs[0].settings.runtime, study.engine)
+    from seedscope.commands.progress import show
+    from seedscope.store.log import open_study
+    from seedscope.store.store import connect
+
+    with (
+        open_study(connect(study.tracking), study, runs) as log,
+        show(study, len(runs), len(log.missing)) as progress,
+    ):
+        engine = choice.choose(study.engine, runs, progress.note)
+        groups = launchers.train(
+            log.missing,
+            engine,
+            study.launcher,
+            study.factor.fresh_process,
+            progress.note,
+        )
+        for traces in groups:
+            log.add(traces)
+            progress.advance(traces)
+    arms = tuple(dict.fromkeys(run.arm for run in runs))
+    return Trained(study.tracking, log.study_id, arms, log.stored)
+
+
+def _run_jobs(words: Sequence[str]) -> None:
+    """Let Hydra run the jobs: it reads its words from the command line alone."""
+    before = sys.argv
+    sys.argv = [before[0], *flags_first(words)]
+    try:
+        job()
+    finally:
+        sys.argv = before
+
+
+# ---- jobs that failed --------------------------------------------------------------
+
+
+def _keep_failure(context: DictConfig, sweep: str, error: Exception) -> None:
+    """Write down what kept a job from training, where the command will look."""
+    typed = [o for o in context.overrides.task if not o.startswith("tracking.sweep=")]
+    text = " ".join(typed)
+    many = str(context.mode).rpartition(".")[2] == "MULTIRUN"
+    number = context.job.num if many else 0
+    folder = Path(context.runtime.cwd, FOLDER, sweep)
+    folder.mkdir(parents=True, exist_ok=True)
+    said = {"job": text if many else None, "message": str(error)}
+    (folder / f"failed-{number}.json").write_text(json.dumps(said))
+
+
+def _failures(sweep: str) -> list[str]:
+    """Return a line for each job that failed and how many; remove what they left.
+
+    What a launcher of Hydra wrote beside them, such as logs, is kept.
+    """
+    folder = FOLDER / sweep
+    files = sorted(folder.glob("failed-*.json"))
+    found = [json.loads(file.read_text()) for file in files]
+    if {path.name for path in folder.glob("*")} <= {
+        "multirun.yaml",
+        *(file.name for file in files),
+    }:
+        shutil.rmtree(folder, ignore_errors=True)
+        if FOLDER.is_dir() and not any(FOLDER.iterdir()):
+            FOLDER.rmdir()
+    jobs: dict[str, list[str]] = {}
+    for said in found:
+        jobs.setdefault(said["message"], []).append(said["job"])
+    lines = []
+    for message, names in jobs.items():
+        named = [name for name in names if name]
+        lines += [f"error: {message}", *(f"  in job: {name}" for name in named)]
+    if len(found) > 1:
+        lines.append(f"{len(found)} jobs failed; the others were trained")
+    return lines
