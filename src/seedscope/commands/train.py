@@ -67,10 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         sweep = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{token_hex(3)}"
         words.append(f"tracking.sweep={sweep}")
-        tracking = settings.tracking(composed("train", words))
-        for choices in swept_values(words):
-            for choice in choices[:FIRST]:  # a sweep with a mistake trains nothing
-                composed("train", [*fixed(words), choice])
+        tracking = _check(words)
         failed: list[str] = []
         try:
             _run_jobs(words)
@@ -147,6 +144,18 @@ def _train(study: Study) -> Trained:
             progress.advance(traces)
     arms = tuple(dict.fromkeys(run.arm for run in runs))
     return Trained(study.tracking, log.study_id, arms, log.stored)
+
+
+def _check(words: Sequence[str]) -> Tracking:
+    """Refuse what can be seen on paper, before anything slow; return where it goes."""
+    config = composed("train", words)
+    many = swept_values(words)
+    for choices in many:
+        for choice in choices[:FIRST]:
+            composed("train", [*fixed(words), choice])
+    if not many:  # what is swept may be what makes a configuration whole
+        settings.read(config, "checked")
+    return settings.tracking(config)
 
 
 def _run_jobs(words: Sequence[str]) -> None:

@@ -115,7 +115,7 @@ class Tracking:
     artifacts: str | None
     curve_points: int | None
     outputs: bool
-    sweep: str | None  # the id of the command that runs this job
+    sweep: str | None = None  # the id of the command that runs this job
 
 
 @dataclass
