@@ -1,9 +1,7 @@
 """What finished stays, whatever happens: real stores, traces made by hand."""
 
 import os
-import platform
 import stat
-import subprocess
 from dataclasses import replace
 
 import mlflow
@@ -13,12 +11,11 @@ import pytest
 from composing import read
 
 from seedscope.store import log as log_module
-from seedscope.store import store as store_module
-from seedscope.store.log import StudyLog, open_study
+from seedscope.store import opening
+from seedscope.store.log import open_study
 from seedscope.store.read import read_study
 from seedscope.store.store import connect, search
 from seedscope.study.plan import plan_runs
-from seedscope.study.words import Tracking
 from seedscope.trace.trace import Predictions, Trace
 
 
@@ -40,24 +37,6 @@ def trace(run, loss=1.0):
         seconds=0.5,
         facts={"engine": "sequential", "tensorflow": "2", "keras": "3", "python": "3"},
     )
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """Return one database for all tests: MLflow takes seconds to make its tables."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
-
-
-@pytest.fixture
-def tracking(database, tmp_path):
-    return Tracking(database, tmp_path.name, str(tmp_path / "mlartifacts"), None, True)
-
-
-@pytest.fixture
-def store(tracking, monkeypatch):
-    monkeypatch.setattr(log_module.hardware, "machine", lambda: {"hardware.cpu": "x"})
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    return connect(tracking)
 
 
 def study(*overrides):
@@ -146,24 +125,6 @@ def test_a_killed_process_leaves_no_finished_run_and_no_duplicate(store, monkeyp
     assert read_study(store, "latest").table.height == 3
 
 
-def test_two_processes_cannot_train_one_study_at_a_time(store):
-    made, runs = study()
-    other = subprocess.Popen(["sleep", "60"])
-    try:
-        with open_study(store, made, runs) as log:
-            writer = f"{platform.node()} {other.pid}"
-            store.client.set_tag(log.study_id, "seedscope.writer", writer)
-            message = f"is being trained by process {other.pid}"
-            with pytest.raises(ValueError, match=message):
-                StudyLog(store, made, runs)
-    finally:
-        other.kill()
-        other.wait()
-    with open_study(store, made, runs) as log:  # it is gone
-        store.client.update_run(log.study_id, status="RUNNING")
-        assert StudyLog(store, made, runs).missing == runs
-
-
 def test_diverged_runs_are_kept_and_marked(store):
     made, runs = study()
     with open_study(store, made, runs) as log:
@@ -223,7 +184,7 @@ def test_an_unwritable_artifact_folder_is_named_and_keeps_finished_runs(
 
 
 def test_a_server_that_does_not_answer_is_named_at_once(tracking, monkeypatch):
-    monkeypatch.setattr(store_module, "PATIENCE", 1)
+    monkeypatch.setattr(opening, "PATIENCE", 1)
     with pytest.raises(ValueError, match=r"tracking.uri=http://127.0.0.1:9 does not"):
         connect(replace(tracking, uri="http://127.0.0.1:9"))
 

@@ -132,16 +132,17 @@ def _train(study: Study) -> Trained:
         show(study, len(runs), len(log.missing)) as progress,
     ):
         engine = choice.choose(study.engine, runs, progress.note)
-        groups = launchers.train(
-            log.missing,
-            engine,
-            study.launcher,
-            study.factor.fresh_process,
-            progress.note,
-        )
-        for traces in groups:
-            log.add(traces)
-            progress.advance(traces)
+        together = engine.name in ("auto", "batched")
+        for share in log.shares(engine.workers, together, progress.note):
+            for traces in launchers.train(
+                share,
+                engine,
+                study.launcher,
+                study.factor.fresh_process,
+                progress.note,
+            ):
+                log.add(traces)
+                progress.advance(traces)
     arms = tuple(dict.fromkeys(run.arm for run in runs))
     return Trained(study.tracking, log.study_id, arms, log.stored)
 

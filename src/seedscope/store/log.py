@@ -2,21 +2,21 @@
 
 The study is a parent run, found again by its name; every run is nested under it. A run
 is created, filled and only then set to FINISHED: that status is the one sign that all
-of it is there. Runs that an earlier, killed process left unfinished are deleted.
+of it is there. Several processes may train one study: each takes shares of the runs
+that nobody holds by its lease, and runs whose lease is gone are deleted.
 """
 
 import json
 import os
-import platform
-import tempfile
+import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
-import psutil
+import polars as pl
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -29,32 +29,78 @@ from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from seedscope.store import hardware
-from seedscope.store.store import Store, search
+from seedscope.store import hardware, parts
+from seedscope.store.lease import MOST, Lease
+from seedscope.store.patience import at_once
+from seedscope.store.store import Store, quoted, search, told
 from seedscope.study.places import home
+from seedscope.study.secrets import without_secrets
 from seedscope.study.settings import flat
 from seedscope.study.words import Run, Study
-from seedscope.trace import tables as parts
+from seedscope.trace import tables
 from seedscope.trace.trace import Trace
 
 AT_ONCE = 1000  # metrics that one log_batch call takes
 LONGEST = 500  # characters of a tag or parameter that every store takes
 POINTS = 1000  # of a curve, that the MLflow UI draws without thinning
+LEAST = 8  # runs of the first share, for each worker of an engine that groups runs
+SHARE = 30.0  # seconds of training that a process takes at a time
+POLL = 2.0  # seconds between two looks for runs that others gave up
 POINTS_OF_A_STUDY = 10_000  # of each curve, over all runs: SQLite takes ten seconds
 
 
 class StudyLog:
     """An open study: what is missing from it, and where finished runs go."""
 
-    def __init__(self, store: Store, study: Study, runs: Sequence[Run]) -> None:
-        self.study_id = _open(store, study)
+    def __init__(
+        self, store: Store, study: Study, runs: Sequence[Run], lease: Lease
+    ) -> None:
         self._store = store
         self._study = study
+        self._lease = lease
+        self.study_id = _open(store, study, lease)
         self._points = study.tracking.curve_points or _points(len(runs))
-        finished = _finished(store, self.study_id, runs)
+        there = parts.names(store, self.study_id)
+        finished = _finished(store, self.study_id, runs, lease, there)
         self.missing = [run for run in runs if run.fingerprint not in finished]
+        if study.factor.fresh_process:  # one repeat of every level after the other
+            self.missing.sort(key=lambda run: run.replicate)
         self.stored = len(finished)
         self._write_plan(runs)
+
+    def shares(
+        self, workers: int, together: bool, note: Callable[[str], None]
+    ) -> Iterator[list[Run]]:
+        """Yield runs for this process to train, a share at a time, until all are done.
+
+        Other processes may train the same study: no two are given the same run. Shares
+        are small at first, then as large as is trained in SHARE seconds.
+
+        Args:
+            workers: how many runs are trained side by side.
+            together: the engine may train many runs at the price of one.
+            note: is told that others hold what is left.
+        """
+        size, told_to_wait = workers * (LEAST if together else 1), False
+        while self.missing:
+            share = self._take(size)
+            if not share:
+                if self.missing and not told_to_wait:
+                    told_to_wait = True
+                    note(
+                        f"{len(self.missing)} runs are being trained by other processes"
+                    )
+                time.sleep(random.uniform(0.5, 1) * POLL)
+                continue
+            started, missing = time.monotonic(), len(self.missing)
+            yield share
+            if len(self.missing) == missing:
+                raise RuntimeError(
+                    f"{len(share)} runs were given out and none came back"
+                )
+            speed = len(share) / max(time.monotonic() - started, 0.1)
+            grown = min(4 * size, round(speed * SHARE / workers) * workers)
+            size = max(size if together else workers, grown)
 
     def add(self, traces: Sequence[Trace]) -> None:
         """Store a finished group of traces.
@@ -62,23 +108,73 @@ class StudyLog:
         Raises:
             ValueError: the store takes no more; the runs stored before are kept.
         """
-        try:
+        then = (
+            "; the runs before it are kept, start the same command again to train the "
+            "rest"
+        )
+        with told(self._store, "a finished run could not be stored in", then):
+            if not self._lease.stands():  # this process was taken for dead
+                self._lease.renew()
+                self._look_again()
+            missing = {run.fingerprint for run in self.missing}
+            traces = [trace for trace in traces if trace.run.fingerprint in missing]
             ended = int(time.time() * 1000)
-            ids = [self._create(trace, ended) for trace in traces]
-            self._write_parts(ids, traces)
-            for run_id, trace in zip(ids, traces, strict=True):
+            name = f"part-{uuid4().hex}"
+            made = self._create_all(name, traces, ended)
+            for run_id, trace in made:
                 self._fill(run_id, trace, ended)
                 self.stored += 1
-        except (MlflowException, OSError) as error:
-            raise ValueError(
-                f"a finished run could not be stored in {self._store.uri} (artifacts: "
-                f"{self._store.experiment.artifact_location}): {error}; the runs "
-                "before it are kept, start the same command again to train the rest"
-            ) from error
+                self._forget({trace.run.fingerprint})
 
-    def _create(self, trace: Trace, ended: int) -> str:
+    def _take(self, size: int) -> list[Run]:
+        """Hold at most `size` of the missing runs, and return them."""
+        with told(self._store, "runs could not be taken from"):
+            taken = set(self._lease.take(lambda held: self._choice(held, size)))
+            if self._lease.company:  # another may have finished one just before
+                self._look_again()
+        return [run for run in self.missing if run.fingerprint in taken]
+
+    def _choice(self, held: frozenset[str], size: int) -> list[str]:
+        company = self._lease.company
+        if company:
+            self._look_again()
+        free = [r.fingerprint for r in self.missing if r.fingerprint not in held]
+        if company and free:  # start where others hardly do
+            first = random.randrange(len(free))
+            free = free[first:] + free[:first]
+        longest = max(map(len, free), default=0) + 1
+        return free[: min(size, MOST // longest)]
+
+    def _look_again(self) -> None:
+        """Find out what other processes have finished meanwhile."""
+        self._lease.company = False
+        children = search(self._store, f"tags.`mlflow.parentRunId` = '{self.study_id}'")
+        self._forget(_fingerprints(children))
+
+    def _forget(self, finished: Collection[str]) -> None:
+        self.missing = [run for run in self.missing if run.fingerprint not in finished]
+
+    def _create_all(
+        self, name: str, traces: Sequence[Trace], ended: int
+    ) -> list[tuple[str, Trace]]:
+        """Create the runs of a group and store its part; return them with their ids."""
+        if not traces:
+            return []
+        outputs = self._study.tracking.outputs
+        drafts = [f"{name}/{number}" for number in range(len(traces))]
+        made = tables.tables(drafts, traces, outputs)
+        tags = {"seedscope.lease": self._lease.id, **parts.tags(name, made)}
+        ids = [self._create(trace, ended, tags) for trace in traces]
+        named = dict(zip(drafts, ids, strict=True))
+        made = {
+            t: f.with_columns(pl.col("run_id").replace(named)) for t, f in made.items()
+        }
+        parts.write(self._store, self.study_id, name, made)
+        return list(zip(ids, traces, strict=True))
+
+    def _create(self, trace: Trace, ended: int, more: dict[str, str]) -> str:
         run = trace.run
-        tags = _run_tags(self._study, trace)
+        tags = _run_tags(self._study, trace) | more
         created = self._store.client.create_run(
             self._store.experiment.experiment_id,
             start_time=ended - round((trace.seconds or 0) * 1000),
@@ -99,15 +195,6 @@ class StudyLog:
         finished = RunStatus.to_string(RunStatus.FINISHED)
         client.set_terminated(run_id, finished, end_time=ended)
 
-    def _write_parts(self, ids: Sequence[str], traces: Sequence[Trace]) -> None:
-        made = parts.tables(ids, traces, self._study.tracking.outputs)
-        with tempfile.TemporaryDirectory() as folder:
-            for table, rows in made.items():
-                path = Path(folder, table, f"part-{ids[0]}.parquet")
-                path.parent.mkdir()
-                rows.write_parquet(path)
-            self._store.client.log_artifacts(self.study_id, folder, "traces")
-
     def _write_plan(self, runs: Sequence[Run]) -> None:
         """Keep the whole plan: the seed table and the configuration of this job."""
         client, factor = self._store.client, self._study.factor.name
@@ -122,23 +209,26 @@ class StudyLog:
             }
             for run in runs
         ]
-        try:
+        then = "; make it writable, or set tracking.artifacts and a new experiment"
+        config = without_secrets(self._study.config)
+        with told(self._store, "artifacts cannot be written to", then):
             client.log_dict(self.study_id, {"rows": table}, f"plan/{factor}.json")
-            client.log_dict(self.study_id, self._study.config, f"config/{factor}.yaml")
+            client.log_dict(self.study_id, config, f"config/{factor}.yaml")
             client.log_text(self.study_id, hardware.packages(), "packages.txt")
-        except (MlflowException, OSError) as error:
-            raise ValueError(
-                f"artifacts cannot be written to "
-                f"{self._store.experiment.artifact_location}: {error}; make it "
-                "writable, or set tracking.artifacts and a new tracking.experiment"
-            ) from error
 
 
 @contextmanager
 def open_study(store: Store, study: Study, runs: Sequence[Run]) -> Iterator[StudyLog]:
     """Open a study for logging; its status says how the job ended."""
-    log = StudyLog(store, study, runs)
-    monitor = SystemMetricsMonitor(log.study_id, resume_logging=True)
+    with told(store, f"study {study.name} cannot be opened in"):
+        lease = Lease(store, study.name)
+    try:
+        with told(store, f"study {study.name} cannot be opened in"):
+            log = StudyLog(store, study, runs, lease)
+            monitor = SystemMetricsMonitor(log.study_id, resume_logging=True)
+    except BaseException:
+        lease.close()
+        raise
     monitor.start()
     status = RunStatus.FAILED
     try:
@@ -149,82 +239,110 @@ def open_study(store: Store, study: Study, runs: Sequence[Run]) -> Iterator[Stud
         raise
     finally:
         monitor.finish()
-        store.client.set_terminated(log.study_id, RunStatus.to_string(status))
+        _leave(store, log.study_id, lease, RunStatus.to_string(status))
+
+
+def _leave(store: Store, study_id: str, lease: Lease, status: str) -> None:
+    """Give up the lease; who is the last to leave says how the study ended."""
+    client = at_once(store.client)
+    with suppress(MlflowException, ValueError):  # the first mistake is told, not this
+        lease.close()
+        if not lease.others(client):
+            client.set_terminated(study_id, status)
 
 
 # ---- the study run ------------------------------------------------------------------
 
 
-def _open(store: Store, study: Study) -> str:
+def _open(store: Store, study: Study, lease: Lease) -> str:
     """Return the run of the study with this name; make it where there is none."""
     client = store.client
-    own = f"tags.`seedscope.role` = 'study' and tags.`seedscope.study` = '{study.name}'"
-    found = search(store, own)
     asked = os.environ.pop("MLFLOW_RUN_ID", None)  # we run inside `mlflow run`
-    if found:
-        study_id = found[0].info.run_id
-        _check_free(found[0], study.name)
-        if asked and asked != study_id:
-            note = f"This command continued the study **{study.name}** ({study_id})."
-            client.set_tag(asked, "mlflow.note.content", note)
-    else:
-        study_id = _adopt(store, asked) or _new(store, study.name)
+    study_id = _named(store, study.name)
+    if study_id is None:
+        with lease.alone("study"):  # others may be about to make it too
+            study_id = _named(store, study.name) or _made(store, study.name, asked)
+    if asked != study_id and _adopt(store, asked):
+        note = f"This command continued the study **{study.name}** ({study_id})."
+        client.set_tag(str(asked), "mlflow.note.content", note)
     tags = {
         "seedscope.role": "study",
         "seedscope.study": study.name,
         f"seedscope.sweep.{study.tracking.sweep}": "true",
-        "seedscope.writer": f"{platform.node()} {os.getpid()}",
         **{f"seedscope.answer.{k}": v for k, v in asdict(study.answer).items() if v},
         **_cut(hardware.code(home())),
     }
     for key, value in tags.items():
         client.set_tag(study_id, key, value)
+    client.set_tag(lease.id, "mlflow.parentRunId", study_id)
     running = RunStatus.to_string(RunStatus.RUNNING)
     client.update_run(study_id, status=running, name=study.name)
     return study_id
 
 
-def _check_free(study: Logged, name: str) -> None:
-    """Refuse a study that another process is training: both would train the same."""
-    host, _, process = study.data.tags.get("seedscope.writer", "").partition(" ")
-    here = host == platform.node() and process != str(os.getpid())
-    if study.info.status == "RUNNING" and here and psutil.pid_exists(int(process)):
-        raise ValueError(
-            f"study {name} is being trained by process {process}; wait for it, stop "
-            "it, or give this study another name with name=..."
-        )
+def _named(store: Store, name: str) -> str | None:
+    own = f"tags.`seedscope.role` = 'study' and tags.`seedscope.study` = {quoted(name)}"
+    found = search(store, own)
+    return found[0].info.run_id if found else None
+
+
+def _made(store: Store, name: str, asked: str | None) -> str:
+    """Make the study's run, known by its tags at once: others are waiting for it."""
+    adopted = _adopt(store, asked)
+    tags = {"seedscope.role": "study", "seedscope.study": name}
+    if adopted is None:
+        experiment = store.experiment.experiment_id
+        return store.client.create_run(experiment, run_name=name, tags=tags).info.run_id
+    for key, value in sorted(tags.items(), reverse=True):  # the name, then the role
+        store.client.set_tag(adopted, key, value)
+    return adopted
 
 
 def _adopt(store: Store, run_id: str | None) -> str | None:
-    """Take over the run that `mlflow run` opened, if it is in our experiment."""
+    """Return the run that `mlflow run` opened, if it is open and nothing else yet.
+
+    A variable that is left over from another command names a run that has ended, or
+    that is a study or a run of one: that is never taken over.
+    """
     if run_id is None:
         return None
     try:
-        run = store.client.get_run(run_id)
+        run = at_once(store.client).get_run(run_id)
     except MlflowException:
         return None  # it lives in another store
     ours = run.info.experiment_id == store.experiment.experiment_id
-    return run_id if ours else None
+    open_ = run.info.status == "RUNNING" and run.info.lifecycle_stage == "active"
+    return run_id if ours and open_ and "seedscope.role" not in run.data.tags else None
 
 
-def _new(store: Store, name: str) -> str:
-    experiment = store.experiment.experiment_id
-    return store.client.create_run(experiment, run_name=name).info.run_id
+def _finished(
+    store: Store, study_id: str, runs: Sequence[Run], lease: Lease, there: set[str]
+) -> set[str]:
+    """Return the fingerprints that need no training; delete what is left of others.
 
-
-def _finished(store: Store, study_id: str, runs: Sequence[Run]) -> set[str]:
-    """Return the fingerprints that need no training; delete unfinished remains."""
-    wanted = {run.fingerprint for run in runs}
-    finished = set()
-    for run in search(store, f"tags.`mlflow.parentRunId` = '{study_id}'"):
-        fingerprint = run.data.tags.get("seedscope.fingerprint")
-        if fingerprint not in wanted:
-            continue
-        if run.info.status == "FINISHED":
-            finished.add(fingerprint)
-        else:
+    What is stored halfway and belongs to a live lease is another process's business.
+    """
+    children = search(store, f"tags.`mlflow.parentRunId` = '{study_id}'")
+    children = [run for run in children if run.data.tags.get("seedscope.role") == "run"]
+    live = lease.others() | {lease.id}
+    kept, left = [], []
+    for run in children:
+        held = run.data.tags.get("seedscope.lease") in live
+        (kept if run.info.status == "FINISHED" or held else left).append(run)
+    for run in left:
+        with suppress(MlflowException):  # another process may be quicker
             store.client.delete_run(run.info.run_id)
-    return finished
+    parts.sweep(store, study_id, there, kept, left)
+    return _fingerprints(kept) & {run.fingerprint for run in runs}
+
+
+def _fingerprints(children: Sequence[Logged]) -> set[str]:
+    """Return the fingerprints of the runs among them that have finished."""
+    return {
+        run.data.tags.get("seedscope.fingerprint", "")
+        for run in children
+        if run.info.status == "FINISHED"
+    }
 
 
 # ---- what a run is logged as -------------------------------------------------------
@@ -232,7 +350,7 @@ def _finished(store: Store, study_id: str, runs: Sequence[Run]) -> set[str]:
 
 def _run_params(run: Run) -> dict[str, str]:
     """Return the whole configuration of a run and its seeds, flat."""
-    settings = flat(asdict(run.settings))
+    settings = flat(without_secrets(asdict(run.settings)))
     seeds = {f"seed.{source}": seed for source, seed in run.seeds.items()}
     return {key: str(value) for key, value in (settings | seeds).items()}
 
@@ -297,7 +415,7 @@ def _points(runs: int) -> int:
 
 
 def _dataset(trace: Trace) -> DatasetInput:
-    data = trace.run.settings.data
+    data = without_secrets(trace.run.settings.data)
     made = Dataset(
         name=str(data.get("name", data["_target_"])),
         digest=trace.digests["data"][:36],

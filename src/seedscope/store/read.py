@@ -1,9 +1,6 @@
 """Read runs back from MLflow, as one table: ours, and those of other programs."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import mkdtemp
-from urllib.parse import unquote, urlparse
 
 import polars as pl
 from mlflow.artifacts import load_dict
@@ -11,7 +8,8 @@ from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 
 from seedscope.runs.table import Runs
-from seedscope.store.store import Store, search
+from seedscope.store import parts
+from seedscope.store.store import Store, search, told
 
 CURVES = ("batch/", "batch_reported/", "train/", "val/", "system/")
 TAGS = ("factor", "arm", "vary", "design", "block", "replicate", "engine")
@@ -28,10 +26,15 @@ def read_study(store: Store, name: str) -> Runs:
     Raises:
         ValueError: there is no such study, or nothing in it has finished.
     """
+    with told(store, f"study={name} cannot be read from"):
+        return _read_study(store, name)
+
+
+def _read_study(store: Store, name: str) -> Runs:
     study = _find_study(store, name)
     study_id = study.info.run_id
     children = search(store, f"tags.`mlflow.parentRunId` = '{study_id}'")
-    finished = [run for run in children if run.info.status == "FINISHED"]
+    finished = _once([run for run in children if run.info.status == "FINISHED"])
     title = study.data.tags["seedscope.study"]
     if not finished:
         raise ValueError(f"study {title} holds no finished run yet")
@@ -43,16 +46,32 @@ def read_study(store: Store, name: str) -> Runs:
     if not set(final) - {"seconds"}:  # a program that tested nothing
         final += [m for m in last if m.startswith("val/")] or last
     scores = [m for m in metrics if m in final or m == lead]
+    traces, remarks = parts.sound(store, study_id, finished)
     return Runs(
         title=title,
         table=_table(rows, finished, sorted({*scores, *last})),
         scores=tuple(scores),
         score=lead if lead in scores else None,
         figure=study.data.tags.get("seedscope.answer.figure"),
-        traces=_fetch(store, study_id),
+        traces=traces,
+        remarks=tuple(remarks),
         study_id=study_id,
         planned=_planned(store, study_id),
     )
+
+
+def _once(finished: Sequence[Logged]) -> list[Logged]:
+    """Return each run of a plan once: the first that finished.
+
+    A process that was taken for dead may come back and store a run a second time.
+    """
+    first: dict[str, Logged] = {}
+    for run in sorted(finished, key=lambda r: (r.info.end_time or 0, r.info.run_id)):
+        first.setdefault(
+            run.data.tags.get("seedscope.fingerprint", run.info.run_id), run
+        )
+    kept = {run.info.run_id for run in first.values()}
+    return [run for run in finished if run.info.run_id in kept]
 
 
 def read_any(store: Store, condition: str, group_by: Sequence[str]) -> Runs:
@@ -175,19 +194,6 @@ def _table(
         for key in scores
     }
     return lead.with_columns(**columns)
-
-
-def _fetch(store: Store, study_id: str) -> Path | None:
-    """Return a folder with the study's Parquet parts; download them if they are far."""
-    if not store.client.list_artifacts(study_id, "traces"):
-        return None
-    location = store.client.get_run(study_id).info.artifact_uri
-    place = urlparse(location)
-    if place.scheme in ("", "file"):
-        return Path(unquote(place.path), "traces")
-    return Path(
-        store.client.download_artifacts(study_id, "traces", mkdtemp(prefix="seedscope"))
-    )
 
 
 def _planned(store: Store, study_id: str) -> dict[str, int]:

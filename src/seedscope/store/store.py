@@ -2,7 +2,8 @@
 
 import logging
 import os
-import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -11,19 +12,23 @@ import mlflow
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
 
+from seedscope.store.opening import alone_while_opening, first_line, opened
+from seedscope.store.patience import patient
 from seedscope.study.places import home
+from seedscope.study.secrets import redacted
 from seedscope.study.words import Tracking
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # no migrations on the terminal
-PATIENCE = 5  # seconds that a server is given to answer
 
 
 @dataclass(frozen=True)
 class Store:
     """A tracking server or database, and one experiment in it."""
 
-    client: MlflowClient
+    client: MlflowClient  # its calls wait where the store goes away
     uri: str
     experiment: Experiment
 
@@ -40,29 +45,31 @@ def connect(tracking: Tracking, create: bool = True) -> Store:
         ValueError: the store cannot be reached, or it has no such experiment.
     """
     uri = _uri(tracking)
-    _check_reachable(uri)
+    shown = redacted(uri)
     try:
-        mlflow.set_tracking_uri(uri)
-        client = MlflowClient(uri)
-        experiment = client.get_experiment_by_name(tracking.experiment)
-        if experiment is None and create:
-            experiment = _create(client, uri, tracking)
+        with alone_while_opening(uri):
+            mlflow.set_tracking_uri(uri)
+            client = opened(uri)
+            experiment = client.get_experiment_by_name(tracking.experiment)
+            if experiment is None and create:
+                experiment = _create(client, uri, tracking)
+    except ValueError as error:
+        raise ValueError(f"tracking.uri={shown} {error}") from None
     except Exception as error:  # each kind of store has its own errors
-        raise ValueError(
-            f"tracking.uri={uri} cannot be used: {_first_line(error)}"
-        ) from error
+        reason = redacted(first_line(error))
+        raise ValueError(f"tracking.uri={shown} cannot be used: {reason}") from error
     if experiment is None:
         known = [e.name for e in client.search_experiments()]
         raise ValueError(
-            f"tracking.experiment={tracking.experiment!r} does not exist in {uri}; "
+            f"tracking.experiment={tracking.experiment!r} does not exist in {shown}; "
             f"it has {', '.join(known) or 'none'}"
         )
     if experiment.lifecycle_stage != "active":
         raise ValueError(
-            f"tracking.experiment={tracking.experiment!r} was deleted in {uri}; "
+            f"tracking.experiment={tracking.experiment!r} was deleted in {shown}; "
             "restore it with `mlflow experiments restore`, or name another"
         )
-    return Store(client, uri, experiment)
+    return Store(patient(client, uri), uri, experiment)
 
 
 def exists(tracking: Tracking) -> bool:
@@ -77,8 +84,38 @@ def _uri(tracking: Tracking) -> str:
     return tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or local
 
 
-def search(store: Store, condition: str, view: int = ViewType.ACTIVE_ONLY) -> list:
+@contextmanager
+def told(store: Store, what: str, then: str = "") -> Iterator[None]:
+    """Turn what a store or its disk refuses into one line.
+
+    Args:
+        store: where.
+        what: what could not be done, up to the store's name.
+        then: what to do about it.
+    """
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
+        reason = redacted(first_line(error))
+        raise ValueError(
+            f"{what} {redacted(store.uri)} (artifacts: "
+            f"{redacted(store.experiment.artifact_location)}): {reason}{then}"
+        ) from error
+
+
+def search(
+    store: Store,
+    condition: str,
+    view: int = ViewType.ACTIVE_ONLY,
+    client: MlflowClient | None = None,
+) -> list:
     """Return every run of the experiment that meets an MLflow filter string.
+
+    Args:
+        store: where.
+        condition: the filter.
+        view: deleted runs too?
+        client: another client of the store, such as one that does not wait for it.
 
     Raises:
         ValueError: MLflow does not understand the filter.
@@ -87,7 +124,7 @@ def search(store: Store, condition: str, view: int = ViewType.ACTIVE_ONLY) -> li
     token = None
     while True:
         try:
-            page = store.client.search_runs(
+            page = (client or store.client).search_runs(
                 [store.experiment.experiment_id],
                 condition,
                 view,
@@ -96,11 +133,25 @@ def search(store: Store, condition: str, view: int = ViewType.ACTIVE_ONLY) -> li
                 page_token=token,
             )
         except MlflowException as error:
-            raise ValueError(f"filter={condition!r}: {_first_line(error)}") from None
+            if error.error_code != "INVALID_PARAMETER_VALUE":
+                raise
+            raise ValueError(f"filter={condition!r}: {first_line(error)}") from None
         found += page
         token = page.token
         if not token:
             return found
+
+
+def quoted(value: str) -> str:
+    """Return a value as MLflow's filter strings take it.
+
+    Raises:
+        ValueError: it holds both kinds of quotes.
+    """
+    mark = '"' if "'" in value else "'"
+    if mark in value:
+        raise ValueError(f"name={value}: leave out one kind of quotes")
+    return f"{mark}{value}{mark}"
 
 
 def _create(client: MlflowClient, uri: str, tracking: Tracking) -> Experiment:
@@ -116,22 +167,3 @@ def _create(client: MlflowClient, uri: str, tracking: Tracking) -> Experiment:
     except MlflowException:  # another process made it in the meantime
         return client.get_experiment_by_name(tracking.experiment)
     return client.get_experiment(made)
-
-
-def _check_reachable(uri: str) -> None:
-    """Knock before MLflow does: its own retries take minutes to give up."""
-    server = urlparse(uri)
-    if server.scheme not in ("http", "https"):
-        return
-    port = server.port or {"http": 80, "https": 443}[server.scheme]
-    try:
-        socket.create_connection((server.hostname, port), PATIENCE).close()
-    except OSError as error:
-        raise ValueError(
-            f"tracking.uri={uri} does not answer ({error}); start it with `mlflow "
-            "server`, or set tracking.uri"
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,48 @@
+"""Keep passwords and tokens out of everything that is shown, logged or raised.
+
+A secret is the password of a URI, a value of a query that is named like one, a setting
+that is named like one, and the value of an environment variable that is named like one.
+"""
+
+import os
+import re
+from typing import Any
+
+HIDDEN = "***"
+WORD = r"passw(?:or)?d|pwd|passphrase|secret|token|api_?key|access_?key|credential"
+NAME = re.compile(WORD, re.IGNORECASE)
+URI = re.compile(
+    r"(?P<start>[A-Za-z][\w+.\-]*://[^\s/?#'\"]*?):[^\s'\"]*@(?=[\w\[.\-/:])"
+)
+QUERY = re.compile(rf"([?&;](?:\w*(?:{WORD})\w*)=)[^&\s'\";]+", re.IGNORECASE)
+SHORTEST = 6  # characters of a value that is looked for in a text
+
+
+def redacted(text: str) -> str:
+    """Return a text without the passwords of its URIs and the environment's secrets."""
+    text = URI.sub(rf"\g<start>:{HIDDEN}@", text)
+    text = QUERY.sub(rf"\g<1>{HIDDEN}", text)
+    for value in _secrets_of_the_environment():
+        text = text.replace(value, HIDDEN)
+    return text
+
+
+def without_secrets(tree: Any, name: str = "") -> Any:
+    """Return nested settings with their secrets hidden; keys and types stay."""
+    if isinstance(tree, dict):
+        return {key: without_secrets(value, str(key)) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [without_secrets(value, name) for value in tree]
+    if isinstance(tree, str):
+        last = name.rpartition(".")[2]
+        return HIDDEN if tree and NAME.search(last) else redacted(tree)
+    return tree
+
+
+def _secrets_of_the_environment() -> list[str]:
+    found = {
+        value
+        for name, value in os.environ.items()
+        if NAME.search(name) and len(value) >= SHORTEST and not os.path.exists(value)
+    }
+    return sorted(found, key=len, reverse=True)  # one may hold another
