@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seedscope.study import places
+from seedscope.study.functions import without_bytes
 
 NOT_SETTINGS = (
     "factor",
@@ -66,8 +67,12 @@ def swept(hydra: DictConfig) -> tuple[str, ...]:
     written = OmegaConf.load(Path(hydra.sweep.dir, "multirun.yaml"))
     typed = list(written.hydra.overrides.task)
     typed += [f"{k}={v}" for k, v in (written.hydra.sweeper.params or {}).items()]
-    parsed = OverridesParser.create().parse_overrides(typed)
-    keys = {p.key_or_group for p in parsed if p.is_sweep_override()}
+    return swept_settings(typed)
+
+
+def swept_settings(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the settings that overrides sweep, besides the factor."""
+    keys = {p.key_or_group for p in _parsed(words) if p.is_sweep_override()}
     return tuple(sorted(k for k in keys if k.split(".")[0] not in NOT_SETTINGS))
 
 
@@ -79,7 +84,7 @@ def study_name(
     Jobs that differ only in what is varied share it: their arms are to be compared. A
     preset of conf/study/ gives it its name.
     """
-    content: Any = OmegaConf.to_container(config, resolve=True)
+    content: Any = without_bytes(OmegaConf.to_container(config, resolve=True))
     for key in NOT_SETTINGS:
         content.pop(key, None)
     for key in swept:

@@ -33,6 +33,7 @@ from seedscope.store import hardware, parts
 from seedscope.store.lease import MOST, Lease
 from seedscope.store.patience import at_once
 from seedscope.store.store import Store, quoted, search, told
+from seedscope.study.functions import without_bytes
 from seedscope.study.places import home
 from seedscope.study.secrets import without_secrets
 from seedscope.study.settings import flat
@@ -350,7 +351,7 @@ def _fingerprints(children: Sequence[Logged]) -> set[str]:
 
 def _run_params(run: Run) -> dict[str, str]:
     """Return the whole configuration of a run and its seeds, flat."""
-    settings = flat(without_secrets(asdict(run.settings)))
+    settings = flat(without_bytes(without_secrets(asdict(run.settings))))
     seeds = {f"seed.{source}": seed for source, seed in run.seeds.items()}
     return {key: str(value) for key, value in (settings | seeds).items()}
 
@@ -420,7 +421,7 @@ def _dataset(trace: Trace) -> DatasetInput:
         name=str(data.get("name", data["_target_"])),
         digest=trace.digests["data"][:36],
         source_type="code",
-        source=json.dumps(data, sort_keys=True),
+        source=json.dumps(without_bytes(data), sort_keys=True),
     )
     return DatasetInput(made, [InputTag("mlflow.data.context", "training")])
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict
 
 from seedscope.study.design import seed_table
+from seedscope.study.functions import without_bytes
 from seedscope.study.words import Arm, Run, Study
 
 
@@ -38,6 +39,7 @@ def _plan_arm(arm: Arm, study: Study) -> list[Run]:
 
 def _fingerprint(factor: str, arm: Arm, replicate: int, seeds: dict[str, int]) -> str:
     """Hash what a run is; how it is trained or logged is no part of it."""
-    content = [factor, arm.name, replicate, seeds, asdict(arm.settings)]
+    settings = without_bytes(asdict(arm.settings))
+    content = [factor, arm.name, replicate, seeds, settings]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedscope.study.functions import BYTES
 from seedscope.study.seeds import check_source
 from seedscope.study.words import (
     Answer,
@@ -259,6 +260,8 @@ def _check_target(component: str, options: dict[str, Any]) -> None:
         raise ValueError(
             f"{where} must name a function as package.module.function, got {target!r}"
         )
+    if BYTES in options:
+        return
     try:
         found = importlib.util.find_spec(target.split(".")[0])
     except (ImportError, ValueError):

@@ -5,15 +5,20 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-NOT_ARGUMENTS = ("name", "_target_", "from_logits")  # ours, not the function's
+from seedscope.study.functions import BYTES, CODE, received
+
+NOT_ARGUMENTS = ("name", "_target_", "from_logits", BYTES, CODE)  # ours
 
 
-def locate(target: str, component: str) -> Callable[..., Any]:
-    """Import the function that a `_target_` names.
+def locate(options: Mapping[str, Any], component: str) -> Callable[..., Any]:
+    """Import the function that a `_target_` names, or unpack one that came along.
 
     Raises:
         ValueError: there is no such module or function.
     """
+    if BYTES in options:
+        return received(options)
+    target = options["_target_"]
     module, _, name = target.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
@@ -29,7 +34,7 @@ def call(options: Mapping[str, Any], component: str, **given: Any) -> Any:
     Raises:
         ValueError: an option that the function does not take, or one that is missing.
     """
-    function = locate(options["_target_"], component)
+    function = locate(options, component)
     chosen = {k: v for k, v in options.items() if k not in NOT_ARGUMENTS}
     signature = inspect.signature(function)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())

@@ -90,7 +90,7 @@ def load(run: Run) -> Examples:
 
 def uses_data_seed(run: Run) -> bool:
     """Tell whether the source `data` changes anything in this run."""
-    loader = locate(run.settings.data["_target_"], "data")
+    loader = locate(run.settings.data, "data")
     takes_seed = "seed" in inspect.signature(loader).parameters
     return takes_seed or run.settings.split.label_noise > 0
 

@@ -9,6 +9,7 @@ which holds a fast engine back until the traces have been stored.
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -110,10 +111,26 @@ def _start(runtime: Runtime) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, runtime), daemon=True)
-    with _environment(runtime):
+    with _environment(runtime), _no_main():
         process.start()
     theirs.close()
     return _Worker(runtime, process, ours)
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Keep a new process from importing the program that was started as `__main__`.
+
+    It would run a user's script again that calls `seedscope.train`.
+    """
+    main = vars(sys.modules["__main__"])
+    before = {key: main[key] for key in ("__file__", "__spec__") if key in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(before)
 
 
 @contextmanager

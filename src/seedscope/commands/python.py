@@ -1,0 +1,302 @@
+"""What the commands do, for Python and notebooks: `seedscope.train`, `load`, `compare`.
+
+    study = seedscope.train("factor=init,shuffle,all", replicates=20)
+    study.table()           # one row an arm
+    study.scores("init")    # one value a run
+
+A study that is trained here is the same study as on the command line: it is found again
+by its name, and only what is missing is trained.
+"""
+
+import html
+import itertools
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import polars as pl
+from omegaconf import DictConfig, OmegaConf
+
+from seedscope.commands import overrides
+from seedscope.runs import question
+from seedscope.study import functions as sent
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedscope.analysis.results import Comparison
+    from seedscope.report.plots import Axes
+
+
+@dataclass(frozen=True)
+class Study:
+    """The arms that are compared together, and what the comparison found."""
+
+    comparison: "Comparison"
+
+    @property
+    def name(self) -> str:
+        """The name by which `seedscope.load` and the commands find it."""
+        return self.comparison.title
+
+    @property
+    def score(self) -> str:
+        """The leading score, in whose unit values are; an accuracy is part of 1."""
+        return self.comparison.score
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of the arms, in the order of the study."""
+        return tuple(arm.name for arm in self.comparison.arms)
+
+    def table(self, score: str | None = None) -> pd.DataFrame:
+        """Return one row an arm: runs, mean, sd, share, ... each with its interval.
+
+        Args:
+            score: one of `comparison.scores`; none: the leading one.
+
+        Raises:
+            ValueError: no run holds the score.
+        """
+        from seedscope.report import tables
+
+        wanted = self._known(score)
+        rows = tables.frame(self.comparison).filter(pl.col("score") == wanted)
+        filled = [c.name for c in rows if c.null_count() < len(rows)]
+        return rows.select(filled).drop("score").to_pandas().set_index("arm")
+
+    def scores(self, arm: str, score: str | None = None) -> "np.ndarray":
+        """Return a score of every run of an arm, shape (runs,), in replicate order.
+
+        A run that diverged is NaN.
+
+        Raises:
+            ValueError: there is no such arm, or no run holds the score.
+        """
+        wanted, runs = self._known(score), self.comparison.runs
+        if arm not in runs.arms():
+            raise ValueError(f"no arm {arm!r}; there are {', '.join(runs.arms())}")
+        rows = runs.arm(arm).table.sort("replicate")
+        held = pl.when(pl.col("diverged")).then(float("nan")).otherwise(pl.col(wanted))
+        return rows.select(held.alias(wanted))[wanted].to_numpy()
+
+    def runs(self) -> pd.DataFrame:
+        """Return one row a run: arm, seeds, every score, what it was trained on."""
+        return self.comparison.runs.table.to_pandas()
+
+    def plot_spreads(self, score: str | None = None) -> "Axes":
+        """Draw the standard deviation of each arm with its interval.
+
+        Raises:
+            ValueError: no arm has a spread, or no run holds the score.
+        """
+        from seedscope.report import plots
+
+        figure = plots.plot_spreads(self.comparison, self._known(score))
+        if figure is None:
+            raise ValueError("no arm has two runs: there is no spread to draw")
+        return figure.axes[0]
+
+    def save(self, folder: str | Path) -> None:
+        """Write tables, figures and the page into a folder."""
+        from seedscope.report import files
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        files.write(self.comparison, Path(folder))
+
+    def __repr__(self) -> str:
+        """Say what it is, and which arms it has."""
+        return f"<Study {self.name}: {', '.join(self.arms)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table and what it says, for notebooks."""
+        from seedscope.report import summary, tables
+
+        shown = tables.rows(self.comparison, self.score)
+        names = tables.columns(shown)
+        cells = [[tables.HEADS[name] for name in names]]
+        cells += [row.cells(names) for row in shown]
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in row) + "</tr>"
+            for row in cells
+        )
+        said = summary.sentences(self.comparison)
+        text = "".join(f"<p>{html.escape(line)}</p>" for line in said)
+        name = html.escape(f"{self.name}: {self.score}")
+        return f"<b>{name}</b><table>{rows}</table>{text}"
+
+    def _known(self, score: str | None) -> str:
+        wanted = score or self.score
+        if wanted not in self.comparison.scores:
+            raise ValueError(
+                f"no score {wanted!r}; there are {', '.join(self.comparison.scores)}"
+            )
+        return wanted
+
+
+def train(
+    *words: str,
+    model: Callable[..., Any] | str | None = None,
+    data: Callable[..., Any] | str | None = None,
+    tracking_uri: str | None = None,
+    **settings: Any,
+) -> Study:
+    """Train what is missing of a study and return what its runs say.
+
+    Args:
+        words: overrides as on the command line; "factor=init,shuffle" is a sweep.
+        model: a function that returns a Keras model, or a file of conf/model/.
+        data: a function that returns the data, or a file of conf/data/.
+        tracking_uri: the MLflow store; none: MLFLOW_TRACKING_URI, then ./mlflow.db, in
+            a checkout the project's.
+        settings: more overrides, by key: `replicates=20`, `factor="none,all"`.
+
+    Raises:
+        ValueError: a key or value is wrong, or the parts do not fit each other.
+        RuntimeError: a training process failed.
+    """
+    from seedscope.commands import train as command
+
+    given = [*words, *(_word(key, value) for key, value in settings.items())]
+    functions: dict[str, dict[str, str]] = {}
+    for component, part in (("model", model), ("data", data)):
+        if isinstance(part, str):
+            given.append(f"{component}={part}")
+        elif part is not None:
+            functions[component] = sent.options(part, component)
+            given.append(f"{component}=own")
+    if tracking_uri is not None:
+        given.append(_word("tracking.uri", tracking_uri))
+    jobs, swept = _jobs(given)
+    made: dict[str, command.Trained] = {}
+    for job in jobs:
+        config = overrides.composed("train", job, hydra=True)
+        preset = config.hydra.runtime.choices.get("study")
+        config = _with_functions(config, functions)
+        trained = command.train(config, swept, preset)
+        made[trained.study_id] = trained
+    if len(made) > 1:
+        raise ValueError(
+            f"these settings make {len(made)} studies: {', '.join(made)}; train each "
+            "with a call of its own"
+        )
+    (trained,) = made.values()
+    return _of_study(trained.tracking, trained.study_id)
+
+
+def load(
+    name: str = "latest",
+    *,
+    tracking_uri: str | None = None,
+    experiment: str | None = None,
+) -> Study:
+    """Return a study that was trained before.
+
+    Args:
+        name: its name, the id of its MLflow run, or `latest`.
+        tracking_uri: the MLflow store, as in `train`.
+        experiment: its MLflow experiment; none: the one of conf/.
+
+    Raises:
+        ValueError: there is no such store or study, or nothing in it has finished.
+    """
+    asked = question.read(overrides.composed("compare", []))
+    place = asked.tracking
+    if tracking_uri is not None:
+        place = replace(place, uri=tracking_uri)
+    if experiment is not None:
+        place = replace(place, experiment=experiment)
+    return _of_study(place, name)
+
+
+def compare(
+    frame: pd.DataFrame | pl.DataFrame,
+    score: str | Sequence[str] = (),
+    groups: Sequence[str] = (),
+    sources: Sequence[str] = (),
+    **keys: Any,
+) -> Study:
+    """Compare runs that a table lists, one row a run.
+
+    Args:
+        frame: pandas or polars.
+        score: its columns that are scores; empty: all numbers among the rest.
+        groups: its columns whose equal values make an arm.
+        sources: its columns that hold the seed of a source.
+        keys: more keys of conf/compare.yaml, such as `level=0.9`.
+
+    Raises:
+        ValueError: a column is missing or holds no numbers.
+    """
+    rows = frame if isinstance(frame, pl.DataFrame) else pl.from_pandas(frame)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "frame.parquet")
+        rows.write_parquet(path)
+        config = overrides.composed("compare", [])
+        chosen = {
+            "table": str(path),
+            "score": [score] if isinstance(score, str) else list(score),
+            "groups": list(groups),
+            "sources": list(sources),
+            **keys,
+        }
+        unknown = [key for key in chosen if key not in config]
+        if unknown:
+            raise ValueError(
+                f"there is no key {unknown[0]!r} in conf/compare.yaml; it has "
+                f"{', '.join(map(str, config))}"
+            )
+        return _answered(question.read(OmegaConf.merge(config, chosen)))
+
+
+def _of_study(tracking: Any, name: str) -> Study:
+    asked = question.read(overrides.composed("compare", []))
+    return _answered(replace(asked, tracking=tracking, name=name))
+
+
+def _answered(asked: question.Question) -> Study:
+    from seedscope.analysis.compare import compare as compare_arms
+    from seedscope.runs import readers
+
+    return Study(compare_arms(readers.read(asked), asked.metrics, asked.level))
+
+
+def _word(key: str, value: Any) -> str:
+    """Return one override, its value quoted as Hydra reads it."""
+    if value is None:
+        return f"{key}=null"
+    if isinstance(value, str) and key in ("tracking_uri", "tracking.uri"):
+        return f"{key}='{value}'"
+    if isinstance(value, Mapping):
+        inside = ",".join(
+            _word(str(k), v).replace("=", ":", 1) for k, v in value.items()
+        )
+        return f"{key}={{{inside}}}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"{key}=[{','.join(_word('', v)[1:] for v in value)}]"
+    return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+
+
+def _jobs(words: Sequence[str]) -> tuple[list[list[str]], tuple[str, ...]]:
+    """Return the overrides of each job of a sweep, and the settings that it sweeps."""
+    config = overrides.composed("train", words, hydra=True)
+    if str(config.hydra.mode).rpartition(".")[2] == "MULTIRUN":  # a preset's own sweep
+        params = config.hydra.sweeper.params or {}
+        words = [*(f"{key}={value}" for key, value in params.items()), *words]
+    shared, many = overrides.fixed(words), overrides.swept_values(words)
+    jobs = [[*shared, *chosen] for chosen in itertools.product(*many)]
+    return jobs, overrides.swept_settings(words)
+
+
+def _with_functions(
+    config: DictConfig, functions: Mapping[str, Mapping[str, str]]
+) -> DictConfig:
+    """Return a job's configuration without Hydra's part, with the functions put in."""
+    plain = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    for component, options in functions.items():
+        merged = {**OmegaConf.to_container(plain[component]), **options}  # type: ignore[dict-item]
+        plain[component] = OmegaConf.create(merged)
+    return plain
