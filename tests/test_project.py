@@ -20,7 +20,8 @@ FLOORS = (  # from the ground up; a folder's own modules may import each other
     ("trace",),
     (
         *("runs.table", "runs.question", "runs.readers", "runs.files"),
-        *("runs.at", "runs.duplicates", "runs.tables"),
+        *("runs.at", "runs.curves", "runs.diverged", "runs.duplicates"),
+        "runs.tables",
     ),
     ("task",),
     ("training",),

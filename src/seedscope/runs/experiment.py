@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from seedscope.runs.files import falls
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
-from seedscope.store.read import read_any
+from seedscope.store.foreign import Wanted, read_any
 from seedscope.store.store import connect
 
 
@@ -14,4 +15,15 @@ def read(question: Question) -> Runs:
     if question.experiment is not None:
         tracking = replace(tracking, experiment=question.experiment)
     store = connect(tracking, create=False)
-    return read_any(store, question.filter, question.group_by)
+    return read_any(store, of_question(question), falls)
+
+
+def of_question(question: Question) -> Wanted:
+    """Return what a question says about the runs of an experiment."""
+    return Wanted(
+        condition=question.filter,
+        group_by=tuple(question.group_by),
+        sources=tuple(question.sources),
+        tasks=question.tasks,
+        at=question.at,
+    )

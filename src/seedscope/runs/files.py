@@ -7,7 +7,6 @@ row is, is asked where a column counts epochs or steps; what was assumed is said
 line, `Runs.assumed`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from seedscope.runs import at as places
-from seedscope.runs.duplicates import repeated_rows
+from seedscope.runs.curves import keep_curves
+from seedscope.runs.diverged import judged
+from seedscope.runs.duplicates import repeated_rows, shared_seeds
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
 from seedscope.runs.tables import columns, formats
@@ -335,7 +336,7 @@ def _read_at(
     about: pl.DataFrame,
     said: tuple[str, ...],
 ) -> _Rows:
-    read = places.read_at(curves, places.parse(keys.at or "last"), _falls)
+    read = places.read_at(curves, places.parse(keys.at or "last"), falls)
     places_of = [names[number] for number in read.runs]
     about = about[read.runs]
     frame = about.drop(n for n in read.table.columns if n in about.columns)
@@ -413,13 +414,11 @@ def _runs(rows: _Rows) -> Runs:
         }
     )
     scores = {name: _score(frame[name], keys.path) for name in keys.score}
-    empty = [name for name, values in scores.items() if _never_finite(values)]
-    if 0 < len(empty) < len(scores):
+    scores, ended_badly, empty = judged(scores)
+    if empty:
         said = f"{_some(empty)} left out: NaN or infinite in every run"
         rows = replace(rows, said=(*rows.said, said))
-        scores = {name: v for name, v in scores.items() if name not in empty}
-    for values in scores.values():
-        diverged = diverged | (~values.is_finite()).fill_null(False)
+    diverged = diverged | ended_badly
     table = table.with_columns(
         diverged.alias("diverged"),
         *(_codes(frame[name], name) for name in keys.sources),
@@ -432,7 +431,8 @@ def _runs(rows: _Rows) -> Runs:
         title=keys.path.name,
         table=_with_vary(table, keys.sources),
         scores=tuple(scores),
-        remarks=rows.remarks,
+        remarks=(*rows.remarks, *shared_seeds(table)),
+        traces=None if rows.curves is None else keep_curves(rows.curves, rows.names),
         assumed="; ".join(rows.said),
     )
 
@@ -457,17 +457,9 @@ def _codes(column: pl.Series, source: str) -> pl.Series:
     return codes.alias(f"seed.{source}")
 
 
-def _never_finite(values: pl.Series) -> bool:
-    """Tell whether a score means nothing: no run, of those that hold it, has one."""
-    held = values.drop_nulls()
-    return len(held) > 0 and not held.is_finite().any()
-
-
 def _score(column: pl.Series, path: Path) -> pl.Series:
     if column.dtype.is_numeric() or column.dtype in (pl.Null, pl.Boolean):
-        values = column.cast(pl.Float64)
-        huge = values.abs() >= places.HUGE
-        return values.set(huge.fill_null(False), math.inf)
+        return column.cast(pl.Float64)
     if column.dtype != pl.String:
         raise ValueError(
             f"table={path}: column {column.name} holds {column.dtype}, not numbers"
@@ -490,7 +482,8 @@ def _with_vary(table: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _falls(score: str) -> bool | None:
+def falls(score: str) -> bool | None:
+    """Tell whether lower is better; None where the name does not say."""
     words = score.lower().replace("/", "_").split("_")
     if {"loss", "error", "err", "mse", "mae"} & set(words):
         return True

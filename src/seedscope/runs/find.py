@@ -4,9 +4,12 @@ import re
 from dataclasses import replace
 
 from seedscope.runs import readers
+from seedscope.runs.experiment import of_question
+from seedscope.runs.files import falls
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
-from seedscope.store.read import read_any, read_study, study_names
+from seedscope.store.foreign import read_any
+from seedscope.store.read import read_study, study_names
 from seedscope.store.store import Store
 
 FILTER = re.compile(r"[=<>]|\b(I?LIKE|IN)\b", re.IGNORECASE)  # operators of MLflow
@@ -21,7 +24,8 @@ def find_group(name: str, question: Question, store: Store | None) -> Runs:
         ValueError: it is none of these; the message lists what there is.
     """
     if store is not None and FILTER.search(name):
-        return replace(read_any(store, name, []), title=name)
+        wanted = replace(of_question(question), condition=name, group_by=())
+        return replace(read_any(store, wanted, falls), title=name)
     around, arms = None, []
     if store is None or question.experiment or name not in study_names(store):
         around = readers.read(question)

@@ -1,4 +1,4 @@
-"""Read runs back from MLflow, as one table: ours, and those of other programs."""
+"""Read runs back from MLflow, as one table."""
 
 from collections.abc import Sequence
 
@@ -74,40 +74,6 @@ def _once(finished: Sequence[Logged]) -> list[Logged]:
     return [run for run in finished if run.info.run_id in kept]
 
 
-def read_any(store: Store, condition: str, group_by: Sequence[str]) -> Runs:
-    """Return runs that any program logged, grouped into arms.
-
-    Args:
-        store: where, and in which experiment.
-        condition: an MLflow filter string; empty: every run of the experiment.
-        group_by: `params.<name>` or `tags.<name>`: equal values make an arm.
-
-    Raises:
-        ValueError: nothing matches, or no run has a key of `group_by`.
-    """
-    found = [run for run in search(store, condition) if run.info.status == "FINISHED"]
-    if not found:
-        raise ValueError(
-            f"no finished run in experiment {store.experiment.name!r} matches "
-            f"filter={condition!r}"
-        )
-    for key in group_by:
-        if all(_lookup(run, key) is None for run in found):
-            kind = key.partition(".")[0]
-            held = {name for run in found for name in getattr(run.data, kind)}
-            known = sorted(f"{kind}.{name}" for name in held)
-            raise ValueError(
-                f"group_by: no run has {key!r}; there are {', '.join(known) or 'none'}"
-            )
-    rows = [_foreign_row(run, group_by, number) for number, run in enumerate(found)]
-    scores = [key for key in _metrics(found) if not key.startswith("system/")]
-    return Runs(
-        title=f"{store.experiment.name} {condition}".strip(),
-        table=_table(rows, found, scores),
-        scores=tuple(scores),
-    )
-
-
 def study_names(store: Store) -> list[str]:
     """Return the names of all studies of the experiment."""
     return sorted({run.data.tags["seedscope.study"] for run in _studies(store)})
@@ -160,25 +126,6 @@ def _own_row(run: Logged) -> dict[str, object]:
     digests = {k: v for k, v in tags.items() if k.startswith("digest.")}
     seeds = {k: int(v) for k, v in run.data.params.items() if k.startswith("seed.")}
     return row | digests | seeds
-
-
-def _foreign_row(
-    run: Logged, group_by: Sequence[str], number: int
-) -> dict[str, object]:
-    values = [f"{key.split('.', 1)[-1]}:{_lookup(run, key)}" for key in group_by]
-    return {
-        "run_id": run.info.run_id,
-        "arm": " ".join(values) or "every run",
-        "replicate": number,
-        "block": 0,
-        "diverged": False,
-        "vary": "unknown",
-    }
-
-
-def _lookup(run: Logged, key: str) -> str | None:
-    kind, _, name = key.partition(".")
-    return getattr(run.data, kind).get(name)
 
 
 def _metrics(runs: Sequence[Logged]) -> list[str]:
