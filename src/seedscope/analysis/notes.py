@@ -11,6 +11,20 @@ from seedscope.stats.backgrounds import ONE_BACKGROUND
 ROUGH_BELOW = 20  # runs; with fewer, an interval of an sd is wide
 KEPT_EQUAL = (("machine", "machines"), ("versions", "versions"))  # columns, in words
 
+BROUGHT = {  # column: what it says of the user's own model
+    "kept_weights": "kept as the model's function sets them, whatever is varied: {}",
+    "own_weights": "drawn by the model's own code, from the source init: {}",
+    "pinned_weights": (
+        "an integer seed= given to one initializer is kept, so these weights start "
+        "alike in every run: {}"
+    ),
+    "pinned_noise": (
+        "an integer seed= given to one layer is kept, so its noise is the same in "
+        "every run: {}"
+    ),
+    "brought": "{}",
+}
+
 
 def of_arm(name: str, table: pl.DataFrame, runs: Runs) -> Iterator[str]:
     """Yield what holds for one arm only."""
@@ -50,6 +64,10 @@ def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     for column, what in KEPT_EQUAL:
         if column in runs.table.columns and runs.table[column].n_unique() > 1:
             yield f"the runs come from different {what}"
+    for column, text in BROUGHT.items():
+        if column in runs.table.columns:
+            said = runs.table[column].unique(maintain_order=True).to_list()
+            yield from (text.format(value) for value in said if value)
 
 
 def _own_draws(runs: Runs, arm: str) -> bool:

@@ -13,6 +13,13 @@ from seedscope.store.store import Store, search, told
 
 CURVES = ("batch/", "batch_reported/", "train/", "val/", "system/")
 TAGS = ("factor", "arm", "vary", "design", "block", "replicate", "engine")
+TOLD = (  # what a run says of where it started and of whose step trained it
+    "kept_weights",
+    "own_weights",
+    "pinned_weights",
+    "pinned_noise",
+    "brought",
+)
 DIGESTS = ("weights_sha256", "initial_weights_sha256", "fingerprint", "diverged")
 
 
@@ -123,6 +130,7 @@ def _own_row(run: Logged) -> dict[str, object]:
         tags.get(f"runtime.{key}", "?") for key in ("tensorflow", "keras", "python")
     )
     row["seeding"] = tags.get("runtime.seeding", "sources")
+    row |= {key: tags.get(f"runtime.{key}", "") for key in TOLD}
     digests = {k: v for k, v in tags.items() if k.startswith("digest.")}
     seeds = {k: int(v) for k, v in run.data.params.items() if k.startswith("seed.")}
     return row | digests | seeds

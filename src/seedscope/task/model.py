@@ -1,14 +1,13 @@
 """Build Keras models whose every random draw belongs to a seed of the run.
 
-Keras gives an initializer or a stochastic layer without `seed=` one from Python's
-global generator when the layer is constructed: a Dropout layer more, and every later
-layer starts elsewhere. So the model is built first and its draws are replaced
-afterwards: each initial weight and each layer's noise gets a stream of its own, hashed
-from the run's seed and its place in the model.
+Initial weights get their draws while the model is made (task/initial.py); the noise of
+each stochastic layer gets a stream of its own afterwards, hashed from the run's seed
+and the layer's place in the model. An integer seed that was given to one initializer or
+one layer is kept, both alike, and listed.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,28 +16,31 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.study.seeds import stream_seed
+from seedscope.task import initial
 from seedscope.task.parts import call
+
+LISTED = 8  # weights that are named; the others are counted
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One weight of a model and how it was initialized."""
+    """One weight of a model and how it came by its initial value."""
 
     variable: Any  # keras.Variable
-    initializer: Any  # a Keras initializer, or any callable
+    initializer: Any  # a Keras initializer, or any callable; None: none was seen
     ordinal: int  # in the order of creation
+    origin: str  # drawn | own | kept | pinned | constant (task/initial.py)
 
     @property
     def free(self) -> bool:
-        """Tell whether this weight is drawn anew for each seed."""
-        seed = getattr(self.initializer, "_init_seed", "not a random initializer")
-        return seed is None
+        """Tell whether Keras' initializer draws this weight anew for each seed."""
+        return self.origin == "drawn"
 
     def draw(self, seed: int) -> Any:
-        """Return the initial value of this weight for a seed of the source `init`."""
-        config = self.initializer.get_config()
-        config["seed"] = stream_seed(seed, "weight", self.ordinal)
-        fresh = type(self.initializer).from_config(config)
+        """Return the initial value of a free weight for a seed of the source `init`."""
+        fresh = initial.seeded(
+            self.initializer, initial.weight_seed(seed, self.ordinal)
+        )
         return fresh(self.variable.shape, dtype=self.variable.dtype)
 
 
@@ -62,31 +64,37 @@ class Built:
     model: keras.Model
     weights: tuple[Weight, ...]
     noise: tuple[Noise, ...]
+    pinned_noise: tuple[str, ...] = ()  # layers that were given an integer seed
+    compiled: tuple[tuple, dict[str, Any]] | None = None  # what `compile` was given
 
     @property
     def pinned(self) -> tuple[str, ...]:
         """Return the weights that an integer `seed=` holds fixed whatever is varied."""
-        return tuple(
-            w.variable.path
-            for w in self.weights
-            if getattr(w.initializer, "_init_seed", None) is not None
-        )
+        return self._of("pinned")
 
-    def seed(self, seeds: Mapping[str, int]) -> None:
-        """Give every initial weight and every noise stream its draw for these seeds."""
-        for weight in self.weights:
-            if weight.free:
-                weight.variable.assign(weight.draw(seeds["init"]))
-        for noise in self.noise:
-            noise.variable.assign(noise.state(seeds[noise.source]))
-        # For models that call keras.random or tf.random themselves.
-        keras.utils.set_random_seed(seeds["dropout"])
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Return the weights that hold what the user's function set them to."""
+        return self._of("kept")
+
+    def facts(self) -> dict[str, str]:
+        """Return what a reader must know of where the run started, where anything."""
+        named = {
+            "kept_weights": self.kept,
+            "own_weights": self._of("own"),
+            "pinned_weights": self.pinned,
+            "pinned_noise": self.pinned_noise,
+        }
+        return {key: _listed(paths) for key, paths in named.items() if paths}
+
+    def _of(self, origin: str) -> tuple[str, ...]:
+        return tuple(w.variable.path for w in self.weights if w.origin == origin)
 
 
 def build(
     options: Mapping[str, Any],
-    sample: np.ndarray,
-    classes: int,
+    sample: Any,
+    classes: Any,
     seeds: Mapping[str, int],
 ) -> Built:
     """Build a model and give it the draws of a run.
@@ -100,16 +108,28 @@ def build(
         seeds: source -> seed.
 
     Raises:
-        ValueError: the function does not take its options, or returns no Keras model.
+        ValueError: the function does not take its options, returns no Keras model or
+            one that was made before, or draws from where no seed reaches.
     """
-    keras.utils.set_random_seed(seeds["init"])  # for initial values Keras cannot redraw
-    with _recording() as recorded:
-        model = make_model(options, sample, classes)
-    own = {id(variable) for variable in model.variables}
-    weights = [w for w in recorded if id(w.variable) in own]
-    built = Built(model, tuple(weights), tuple(_noise(model)))
-    built.seed(seeds)
-    return built
+    model, recorded = _make(options, sample, classes, seeds["init"])
+    draws = _draws(model, recorded)
+    origins = _origins(options, sample, classes, seeds["init"], draws)
+    weights = [
+        Weight(draw.variable, draw.initializer, draw.ordinal, origin)
+        for draw, origin in zip(draws, origins, strict=True)
+    ]
+    noise = tuple(_noise(model))
+    for one in noise:
+        one.variable.assign(one.state(seeds[one.source]))
+    # For models that call keras.random or tf.random themselves.
+    keras.utils.set_random_seed(seeds["dropout"])
+    return Built(
+        model,
+        tuple(weights),
+        noise,
+        tuple(dict.fromkeys(_pinned_noise(model))),
+        recorded.compiled.get(id(model)),
+    )
 
 
 def make_model(
@@ -131,6 +151,8 @@ def make_model(
             f"model._target_={options['_target_']} must return a keras.Model, got "
             f"{type(model).__name__}"
         )
+    if not model.name[0].isalnum():  # of a class _Mine: TensorFlow takes no such scope
+        model.name = model.name.lstrip("_") or "model"
     try:
         model(sample, training=False)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
@@ -141,53 +163,157 @@ def make_model(
     return model
 
 
-@contextmanager
-def _recording() -> Iterator[list[Weight]]:
-    """Note the initializer of every weight that is created meanwhile."""
-    recorded: list[Weight] = []
-    original = keras.Layer.add_weight
-
-    def add_weight(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        variable = original(layer, *args, **kwargs)
-        given = kwargs.get("initializer")
-        if given is None:
-            given = "glorot_uniform" if "float" in variable.dtype else "zeros"
-        initializer = _original(layer, keras.initializers.get(given))
-        recorded.append(Weight(variable, initializer, len(recorded)))
-        return variable
-
-    keras.Layer.add_weight = add_weight
-    try:
-        yield recorded
-    finally:
-        keras.Layer.add_weight = original
+# ---- whose value it is ------------------------------------------------------------
 
 
-def _original(layer: keras.Layer, initializer: Any) -> Any:
-    """Return an initializer without the seed that its layer, not its user, gave it.
+def _make(
+    options: Mapping[str, Any], sample: Any, classes: Any, seed: int
+) -> tuple[keras.Model, initial.Recording]:
+    """Call the user's function with every generator set to a seed of `init`."""
+    keras.utils.set_random_seed(seed)  # for what the function itself draws
+    with initial.recording(seed) as recorded:
+        model = make_model(options, sample, classes)
+    made = {id(variable) for variable in recorded.made}
+    old = [v.path for v in model.weights if id(v) not in made]
+    if old:
+        raise ValueError(
+            f"model._target_={options['_target_']} returned weights that it did not "
+            f"make in this call ({_listed(old)}): every run would go on where the one "
+            "before ended; make the model and its layers inside the function"
+        )
+    return model, recorded
 
-    EinsumDense makes a copy of its initializer, seed included, to tell it the axes.
+
+def _draws(model: keras.Model, recorded: initial.Recording) -> list[initial.Draw]:
+    """Return how each weight of a model came by its value, in order of creation."""
+    own = {id(variable) for variable in model.weights}
+    draws = [draw for draw in recorded.draws if id(draw.variable) in own]
+    own -= {id(draw.variable) for draw in draws}
+    others = [v for v in recorded.made if id(v) in own]  # by keras.Variable itself
+    count = len(recorded.draws)
+    return draws + [
+        initial.Draw(None, count + place, variable)
+        for place, variable in enumerate(others)
+    ]
+
+
+_known: dict[str, list[str]] = {}  # of each model function: the origin of its weights
+
+
+def _origins(
+    options: Mapping[str, Any],
+    sample: Any,
+    classes: Any,
+    seed: int,
+    draws: Sequence[initial.Draw],
+) -> list[str]:
+    """Return whose value each weight holds; made twice, what differs follows the seed.
+
+    A function is made again once in a process, and a third time where it draws itself.
+
+    Raises:
+        ValueError: made with the same seed again, it starts elsewhere.
     """
-    seed = getattr(initializer, "_init_seed", None)
-    for own in vars(layer).values():
-        unseeded = getattr(own, "_init_seed", seed) is None and seed is not None
-        if unseeded and own.seed == seed:
-            config = {**initializer.get_config(), "seed": None}
-            return type(initializer).from_config(config)
-    return initializer
+    origins = [_on_sight(draw) for draw in draws]
+    ours = options["_target_"].startswith("seedscope.")
+    if ours and "unknown" not in origins:
+        return origins
+    shapes = [[*array.shape[1:]] for array in keras.tree.flatten(sample)]
+    key = json.dumps([dict(options), shapes, classes], default=str, sort_keys=True)
+    if key not in _known:
+        _known[key] = _found_out(options, sample, classes, seed, draws, origins)
+    return _known[key]
+
+
+def _on_sight(draw: initial.Draw) -> str:
+    if draw.initializer is None or not draw.untouched:
+        return "unknown"
+    if not initial.of_keras(draw.initializer):
+        return "unknown"
+    if not initial.is_random(draw.initializer):
+        return "constant"
+    return "pinned" if initial.pinned(draw.initializer) else "drawn"
+
+
+def _found_out(
+    options: Mapping[str, Any],
+    sample: Any,
+    classes: Any,
+    seed: int,
+    draws: Sequence[initial.Draw],
+    origins: Sequence[str],
+) -> list[str]:
+    held = [np.asarray(draw.variable) for draw in draws]
+
+    def same_in(seed: int) -> list[bool]:
+        others = _draws(*_make(options, sample, classes, seed))
+        if len(others) != len(draws):
+            raise ValueError(
+                f"model._target_={options['_target_']} returns another model each time "
+                f"({len(draws)} weights, then {len(others)}); make it the same"
+            )
+        return [
+            value.tobytes() == np.asarray(other.variable).tobytes()
+            for value, other in zip(held, others, strict=True)
+        ]
+
+    elsewhere = same_in(stream_seed(seed, "elsewhere"))
+    unknown = [origin == "unknown" for origin in origins]
+    if any(u and not same for u, same in zip(unknown, elsewhere, strict=True)):
+        again = same_in(seed)
+        free = [d.variable.path for d, s in zip(draws, again, strict=True) if not s]
+        if free:
+            raise ValueError(
+                f"model._target_={options['_target_']} starts {_listed(free)} from "
+                "numbers that no seed reaches (such as np.random.default_rng() without "
+                "a seed): draw with np.random, keras.random or tf.random, which follow "
+                "the source init, or from a generator with a seed"
+            )
+    found = []
+    for draw, origin, same in zip(draws, origins, elsewhere, strict=True):
+        if origin != "unknown":
+            found.append(origin)
+        elif not same:
+            found.append("own")
+        else:
+            found.append("constant" if draw.untouched else "kept")
+    return found
+
+
+def _listed(paths: Sequence[str]) -> str:
+    """Name a few weights and count the others."""
+    rest = len(paths) - LISTED
+    return " ".join(paths[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+# ---- noise ------------------------------------------------------------------------
 
 
 def _noise(model: keras.Model) -> Iterator[Noise]:
     """Find the state of every stochastic layer, in the order of the layers."""
     ordinals = {"dropout": 0, "augmentation": 0}
+    for layer, generator in _generators(model):
+        source = "augmentation" if _augments(layer) else "dropout"
+        if not initial.seed_is_given(generator):
+            yield Noise(generator.state, source, ordinals[source])
+        ordinals[source] += 1
+
+
+def _pinned_noise(model: keras.Model) -> Iterator[str]:
+    for layer, generator in _generators(model):
+        if initial.seed_is_given(generator):
+            yield layer.path or layer.name
+
+
+def _generators(
+    model: keras.Model,
+) -> Iterator[tuple[keras.Layer, keras.random.SeedGenerator]]:
     seen: set[int] = set()
     for layer in model._flatten_layers():
-        source = "augmentation" if _augments(layer) else "dropout"
         for generator in getattr(layer, "_seed_generators", ()):
             if id(generator) not in seen:
                 seen.add(id(generator))
-                yield Noise(generator.state, source, ordinals[source])
-                ordinals[source] += 1
+                yield layer, generator
 
 
 def _augments(layer: keras.Layer) -> bool:

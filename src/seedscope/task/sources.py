@@ -24,10 +24,11 @@ def without_effect(run: Run, built: Built) -> dict[str, str]:
     """Return {source: why it changes nothing in this run}."""
     noisy = {noise.source for noise in built.noise}
     reasons = {}
-    if not any(weight.free for weight in built.weights):
+    if not any(weight.origin in ("drawn", "own") for weight in built.weights):
         reasons["init"] = (
             "no initial weight of the model is drawn anew: each has an initializer "
-            "with an integer seed, or none of Keras'; leave `seed=` out"
+            "with an integer seed, or a value that the model's function sets; leave "
+            "`seed=` out"
         )
     if run.settings.loop.shuffle == "none":
         reasons["shuffle"] = (
@@ -35,8 +36,11 @@ def without_effect(run: Run, built: Built) -> dict[str, str]:
         )
     if "dropout" not in noisy:
         reasons["dropout"] = (
-            "the model has no stochastic layer; try model.dropout=0.2 with model=mlp "
-            "or model=cnn"
+            f"the noise of {', '.join(built.pinned_noise)} has an integer seed, which "
+            "is kept; leave `seed=` out"
+            if built.pinned_noise
+            else "the model has no stochastic layer; try model.dropout=0.2 with "
+            "model=mlp or model=cnn"
         )
     piped = run.settings.runtime.input_pipeline in ("serial", "parallel")
     if "augmentation" not in noisy and not piped:

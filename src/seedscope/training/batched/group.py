@@ -111,6 +111,7 @@ class Group:
         if run.seeds["perturbation"] == UNPERTURBED:
             return None
         model, goal = self.program.built.model, self.program.objective
+        at_rest = [(v, np.asarray(v)) for v in model.variables]
         for name, values in (("trainable", state.trainable), ("other", state.other)):
             prefix = "" if name == "trainable" else "non_"
             variables = getattr(model, f"{prefix}trainable_variables")
@@ -128,6 +129,8 @@ class Group:
             model.trainable_variables, state.trainable, strict=True
         ):
             value[number] = np.asarray(variable)
+        for variable, value in at_rest:  # the next group repeats what is not drawn
+            variable.assign(value)
         return flipped
 
 

@@ -101,8 +101,7 @@ class GroupRecorder:
             "group_width": str(group.program.width),
             "jit": "True",
         }
-        if group.program.built.pinned:
-            facts["pinned_weights"] = " ".join(group.program.built.pinned)
+        facts |= group.program.built.facts()
         if perturbed := group.perturbed[number]:
             facts["perturbed_weight"] = perturbed
         return facts

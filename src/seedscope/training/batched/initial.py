@@ -4,7 +4,7 @@ Building a Keras model for each run takes tens of milliseconds. The initializers
 model, called again with each run's seeds in one graph, draw the same bits.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from seedscope.study.seeds import stream_seed
 from seedscope.study.words import Run
+from seedscope.task.initial import seeded
 from seedscope.task.model import Built, Weight
 
 
@@ -50,12 +51,11 @@ def drawer(
 
 
 def _drawable(built: Built) -> bool:
-    """Tell whether every weight comes from one of Keras' initializers.
+    """Tell whether Keras' own initializers draw every weight that is drawn.
 
-    A user's own may draw from anywhere: it is called by building the model again.
+    A user's function may draw from anywhere: it is called anew for each run.
     """
-    known = {id(w.variable) for w in built.weights if _of_keras(w.initializer)}
-    return all(id(variable) in known for variable in built.model.weights)
+    return all(weight.origin != "own" for weight in built.weights)
 
 
 def _weights_drawer(built: Built) -> Callable[[Sequence[int]], dict[int, np.ndarray]]:
@@ -98,10 +98,5 @@ class _Stream(keras.random.SeedGenerator):
 
 
 def _redraw(weight: Weight, state: tf.Tensor) -> Any:
-    config: Mapping[str, Any] = weight.initializer.get_config()
-    fresh = type(weight.initializer).from_config({**config, "seed": _Stream(state)})
+    fresh = seeded(weight.initializer, _Stream(state))
     return fresh(weight.variable.shape, dtype=weight.variable.dtype)
-
-
-def _of_keras(initializer: Any) -> bool:
-    return type(initializer).__module__.startswith("keras.")

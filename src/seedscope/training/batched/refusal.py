@@ -17,10 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.study.words import Engine, Run
-from seedscope.task.data.load import load
-from seedscope.task.model import Built
+from seedscope.task.data.load import Examples, load
+from seedscope.task.model import Built, build
 from seedscope.task.optimizer import build_optimizer
+from seedscope.task.step import only_keras, own_constraints, own_in_optimizer
 from seedscope.training.batched.cost import gains_nothing
+from seedscope.training.batched.feed import fed
 from seedscope.training.batched.kind import batch_specs, kind_of, program_of
 from seedscope.training.batched.stateless import stateless_optimizers
 from seedscope.training.choice import own_loop
@@ -54,6 +56,8 @@ def _refusal(run: Run, engine: Engine) -> str | None:
     if reason:
         return reason
     examples = load(run)
+    if reason := _own(run, examples):
+        return reason
     program = program_of(kind_of(run, examples), run, examples, engine.group_size)
     reason = _layer(program.built) or _optimizer(run)
     if reason:
@@ -67,6 +71,21 @@ def _refusal(run: Run, engine: Engine) -> str | None:
             program.lower(*batch_specs(run, examples, program))
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
         return _told(str(error))
+    return None
+
+
+def _own(run: Run, examples: Examples) -> str | None:
+    """Return what of the training is its author's own, which only Keras does."""
+    settings = run.settings
+    sample = fed(examples.x[examples.parts.train[:32]])
+    model = build(settings.model, sample, examples.classes, run.seeds).model
+    if reason := only_keras(model):
+        return reason
+    if weights := own_constraints(model):
+        return f"a constraint of its author's own is on {', '.join(weights[:3])}"
+    optimizer = build_optimizer(settings.optimizer, settings.loop.schedule, 10)
+    if names := own_in_optimizer(optimizer):
+        return f"optimizer {type(optimizer).__name__} has its own {', '.join(names)}"
     return None
 
 
@@ -105,7 +124,7 @@ def _optimizer(run: Run) -> str | None:
         values = [keras.ops.convert_to_tensor(v) for v in others]
         slots = [keras.ops.convert_to_tensor(v) for v in stepped.variables]
     for _ in range(3):
-        fitted.apply(gradients)
+        fitted.apply_gradients(list(zip(gradients, variables, strict=True)))
         with stateless_optimizers():
             values, slots = stepped.stateless_apply(slots, gradients, values)
     for variable, value in zip(variables, values, strict=True):

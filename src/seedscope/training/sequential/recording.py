@@ -144,8 +144,7 @@ def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
     answers, labels = task.objective.answers(outputs)
     facts = runtime.facts() | runtime.facts_of_model(task.built.model)
     facts["engine"] = "sequential"
-    if task.built.pinned:
-        facts["pinned_weights"] = " ".join(task.built.pinned)
+    facts |= task.built.facts()
     if task.perturbed:
         facts["perturbed_weight"] = task.perturbed
     return Trace(
