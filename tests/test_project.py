@@ -19,7 +19,8 @@ FLOORS = (  # from the ground up; a folder's own modules may import each other
     ("study",),
     ("trace",),
     (
-        *("runs.table", "runs.question", "runs.readers", "runs.files"),
+        *("runs.score_names", "runs.score", "runs.table", "runs.question"),
+        *("runs.readers", "runs.files"),
         *("runs.at", "runs.curves", "runs.diverged", "runs.duplicates"),
         "runs.tables",
     ),

@@ -19,6 +19,7 @@ from seedscope.report.rounding import (
 )
 from seedscope.report.tables import rows, short_names, terminal
 from seedscope.runs import question
+from seedscope.runs.score import score
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,8 @@ def test_zero_infinity_and_tiny_p_values_have_a_form_of_their_own():
 
 
 def test_an_accuracy_is_shown_in_percent_only_where_it_is_a_fraction():
-    assert unit_of("test/accuracy", 0.99).of_spread == "pp"
-    assert unit_of("test/accuracy", 93.1).of_spread == ""
+    assert unit_of(score("test/accuracy", [0.99])).of_spread == "pp"
+    assert unit_of(score("test/accuracy", [93.1])).of_spread == ""
     percent = compare(runs_of({"init": [0.55, 0.55]}), [], 0.95)
     assert rows(percent, "test/accuracy")[0].mean == "55 %"
     whole = compare(runs_of({"init": [55, 55]}), [], 0.95)

@@ -27,13 +27,6 @@ def finished(table: pl.DataFrame, score: str) -> pl.DataFrame:
     return table.filter(~pl.col("diverged") & pl.col(score).is_finite())
 
 
-def lower_is_better(score: str) -> bool:
-    """Tell whether a score is a loss, an error or a time."""
-    name = score.rpartition("/")[2].lower()
-    words = ("loss", "error", "seconds", "mse", "mae", "perplexity")
-    return any(word in name for word in words)
-
-
 def spreads(
     table: pl.DataFrame, scores: Sequence[str], level: float
 ) -> dict[str, Spread]:

@@ -72,13 +72,8 @@ def choose(runs: Runs, wanted: Sequence[str]) -> tuple[str, ...]:
         raise ValueError("these runs logged no metric; there is nothing to compare")
     if wanted:
         return tuple(wanted)
-    return tuple(sorted(runs.scores, key=lambda s: (s != runs.score, *_rank(s))))
-
-
-def _rank(score: str) -> tuple[bool, bool, bool, str]:
-    """Lead with a test accuracy, then with anything else that was tested."""
-    tested = score.startswith("test/")
-    return ("accuracy" not in score, not tested, score == "seconds", score)
+    ranked = sorted(runs.scores, key=lambda name: runs.about(name).rank)
+    return tuple(sorted(ranked, key=lambda name: name != runs.score))
 
 
 def _arm(
@@ -103,7 +98,9 @@ def _arm(
         planned=runs.planned.get(name, len(table)),
         spreads=arms.spreads(table, scores, level),
         shares=arms.shares(table, everything, scores, level),
-        beyond={lead: beyond.of_scores(lead, held, level)} if held.size else {},
+        beyond={lead: beyond.of_scores(runs.about(lead), held, level)}
+        if held.size
+        else {},
         test_set=test_set,
         weight_distance=weights.distances(runs, table, level),
         repeats=None if vary else arms.repeats(table),

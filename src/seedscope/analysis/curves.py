@@ -22,24 +22,24 @@ def curves_of(runs: Runs, level: float) -> dict[str, ArmCurves]:
     arms = held_runs(runs)
     epochs = read_curves(runs.traces, "epoch", arms, ("train/", "val/"))
     batches = read_curves(runs.traces, "batch", arms, ("batch/loss",))
-    lead = _leading([metric for found in epochs.values() for metric in found])
+    lead = _leading(runs, {metric for found in epochs.values() for metric in found})
     if lead is None:
         return {}
-    thresholds = _threshold([found[lead] for found in epochs.values() if lead in found])
+    way = _way([found[lead] for found in epochs.values() if lead in found])
     result = {}
     for name in arms:
         if lead not in epochs[name]:
             continue
         curve = _curve(lead, epochs[name][lead], level)
         reach = None
-        if curve.values.size and thresholds is not None:
-            reach = first_reach(curve.values, thresholds, _falls(lead), level)
+        if curve.values.size and way is not None:
+            reach = first_reach(curve.values, *way, level)
         noise = parting = None
         if "batch/loss" in batches[name]:
             steps, values = _whole(*batches[name]["batch/loss"])
             noise = _noise(steps, values, level)
             parting = _parting(steps, values)
-        result[name] = ArmCurves(curve, thresholds, reach, noise, parting)
+        result[name] = ArmCurves(curve, way[0] if way else None, reach, noise, parting)
     return result
 
 
@@ -51,26 +51,22 @@ def held_runs(runs: Runs) -> dict[str, list[str]]:
     }
 
 
-def _leading(metrics: list[str]) -> str | None:
-    """Return the metric whose curve is shown: validation first, accuracy first."""
-    order = sorted(
-        set(metrics), key=lambda m: ("accuracy" not in m, not m.startswith("val/"), m)
-    )
-    return order[0] if order else None
+def _leading(runs: Runs, metrics: set[str]) -> str | None:
+    """Return the metric whose curve is shown: accuracy first, validation first."""
+    return min(metrics, key=lambda name: runs.about(name).rank, default=None)
 
 
-def _falls(metric: str) -> bool:
-    return "loss" in metric or "error" in metric
+def _way(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, bool] | None:
+    """Return a height that most runs pass, and whether they fall to it.
 
-
-def _threshold(curves: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
-    """Return a height that most runs pass: 90 % of the way from first to last epoch."""
+    90 % of the way from the first epoch to the last, whichever way the runs went.
+    """
     first = np.concatenate([values[:, 0] for _, values in curves])
     last = np.concatenate([values[:, -1] for _, values in curves])
     if not (np.isfinite(first).any() and np.isfinite(last).any()):
         return None
     start, end = np.nanmedian(first), np.nanmedian(last)
-    return float(start + WAY * (end - start))
+    return float(start + WAY * (end - start)), bool(end < start)
 
 
 def _whole(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -46,10 +46,10 @@ def on_test_set(
     if "label" in rows.columns:
         return _classified(runs, rows, good, shape, level), []
     errors = (rows["output"] - rows["target"].cast(pl.Float64)) ** 2
-    split = None
-    if shape[1] > 1:
-        split = finite_test_set_error(errors.to_numpy().reshape(shape), level)
-    return OnTestSet(shape[1], split, None, None, None, ()), []
+    each = errors.to_numpy().reshape(shape)
+    split = finite_test_set_error(each, level) if shape[1] > 1 else None
+    given = _given_again(runs, good, each.mean(axis=1))
+    return OnTestSet(shape[1], split, None, None, None, (), given), []
 
 
 def _classified(
@@ -68,6 +68,22 @@ def _classified(
         error_correlation=like,
         ensemble=_ensemble(runs, ids, target[0], level) if one_truth else None,
         classes=pairs.class_spread(correct, target[0], level) if one_truth else (),
+        scores=_given_again(runs, ids, correct.mean(axis=1)),
+    )
+
+
+def _given_again(runs: Runs, ids: list[str], means: np.ndarray) -> tuple[str, ...]:
+    """Return the scores that equal the means over the predictions, run by run.
+
+    What predictions say of chance they say of these scores alone: a loss of another
+    kind, or with a penalty of the weights, is not the mean of these errors.
+    """
+    table = runs.table.filter(pl.col("run_id").is_in(ids)).sort("run_id")
+    return tuple(
+        name
+        for name in runs.scores
+        if table[name].null_count() == 0
+        and np.allclose(table[name].to_numpy(), means, rtol=1e-4, atol=1e-6)
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seedscope.runs.score import Score
 from seedscope.runs.table import Runs
 from seedscope.stats.attribution import Attribution
 from seedscope.stats.compare import Comparison as Against
@@ -45,6 +46,7 @@ class OnTestSet:
     error_correlation: PairMean | None  # none where a run is right or wrong throughout
     ensemble: EnsembleGain | None  # none where only labels were stored
     classes: tuple[ClassSpread, ...]
+    scores: tuple[str, ...] = ()  # that the stored predictions give again
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ class TwoGroups:
     a: str
     b: str
     score: str
+    about: Score  # what is known of the score
     direction: str | None  # "higher" or "lower", the better one; None: not known
     runs: tuple[int, int]  # that were asked for, diverged ones included
     diverged: tuple[int, int]  # left out

@@ -1,8 +1,10 @@
 """A against B: two groups of runs, whatever they are arms of."""
 
+from dataclasses import replace
+
 import polars as pl
 
-from seedscope.analysis.arms import finished, lower_is_better, scores_of
+from seedscope.analysis.arms import finished, scores_of
 from seedscope.analysis.compare import choose
 from seedscope.analysis.results import TwoGroups
 from seedscope.analysis.seeding import generator
@@ -31,13 +33,13 @@ def compare_groups(
         ValueError: no score in common, or fewer than two finished runs in a group.
     """
     common = tuple(score for score in a.scores if score in b.scores)
-    tested = tuple(score for score in common if score.startswith("test/"))
+    tested = tuple(score for score in common if a.about(score).part == "test")
     if not common:
         raise ValueError(
             f"{a.title} and {b.title} have no score in common: "
             f"{', '.join(a.scores) or 'none'} against {', '.join(b.scores) or 'none'}"
         )
-    shared = Runs(a.title, a.table, common if scores else tested or common)
+    shared = replace(a, scores=common if scores else tested or common)
     return [_one(a, b, s, level, difference) for s in choose(shared, scores)]
 
 
@@ -53,7 +55,8 @@ def _one(
             )
     rows = _matched(*good, score)
     first, second = rows if rows else [t[score].to_numpy() for t in good]
-    falls = lower_is_better(score)
+    about = a.about(score)
+    direction = about.direction or b.about(score).direction
     result = compare(
         first,
         second,
@@ -61,14 +64,14 @@ def _one(
         level,
         paired=rows is not None,
         margin=difference,
-        lower=falls,
+        lower=direction == "lower",
     )
-    direction = "lower" if falls else "higher"
     diverged = [scores_of(runs.table, score)[1] for runs in (a, b)]
     return TwoGroups(
         a=a.title,
         b=b.title,
         score=score,
+        about=about,
         direction=direction,
         runs=(len(good[0]) + diverged[0], len(good[1]) + diverged[1]),
         diverged=(diverged[0], diverged[1]),

@@ -68,7 +68,9 @@ def _of_curve(runs: Runs, table: pl.DataFrame, name: str) -> np.ndarray:
     reach = re.fullmatch(r"steps to (\S+) in (\S+)", name)
     kind, _, metric = ("steps", "", reach[2]) if reach else name.partition(" of ")
     curves, epochs = _curves(runs, table, metric)
-    falls = "loss" in metric or "error" in metric
+    falls = runs.about(metric).falls
+    if kind in ("steps", "drops") and runs.about(metric).direction is None:
+        raise ValueError(f"{metric}: whether higher or lower is better is not known")
     steps = curves.shape[1]
     if kind == "steps":
         height = float(reach[1])

@@ -33,6 +33,7 @@ NOT_SETTINGS = (
     "launcher",
     "tracking",
     "answer",
+    "better",
 )
 
 

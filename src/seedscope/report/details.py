@@ -13,7 +13,6 @@ from seedscope.report.rounding import (
     probability,
     ratio,
     rounded,
-    unit_of,
     with_interval,
 )
 from seedscope.report.sheet import Sheet
@@ -203,7 +202,7 @@ def _reach(comparison: Comparison) -> Iterator[Sheet]:
     found = next(iter(comparison.curves.values()), None)
     if found is None or found.threshold is None:
         return
-    unit = unit_of(found.curve.metric)
+    unit = unit_in(comparison, found.curve.metric)
     height = rounded(unit.scale * found.threshold, 1 if unit.of_score else None)
     yield Sheet(
         "The way there",

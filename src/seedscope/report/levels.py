@@ -6,8 +6,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import Comparison, Level
-from seedscope.report.rounding import NONE, rounded, unit_of
-from seedscope.report.tables import short_names
+from seedscope.report.rounding import NONE, rounded
+from seedscope.report.tables import short_names, unit_in
 
 TITLE = "Levels at which nothing varies"
 CAPTION = (
@@ -68,7 +68,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _row(comparison: Comparison, level: Level, name: str) -> tuple[str, ...]:
-    unit = unit_of(comparison.score)
+    unit = unit_in(comparison, comparison.score)
     found = level.repeats
     ends = NONE
     if found is not None:

@@ -23,7 +23,7 @@ from seedscope.analysis.results import (
     Curve,
     Level,
 )
-from seedscope.report.rounding import Unit, unit_of
+from seedscope.report.rounding import Unit
 from seedscope.report.tables import is_tested, unit_in
 
 RUNS, BETWEEN, GREY, INK = "#3b7dd8", "#d9622b", "0.72", "0.12"
@@ -142,7 +142,7 @@ def plot_curves(comparison: Comparison) -> Figure | None:
     if not curves:
         return None
     metric = next(iter(curves.values())).metric
-    unit = unit_of(metric)
+    unit = unit_in(comparison, metric)
     figure, axes = _panels(len(curves))
     budget = VECTORS // max(1, len(curves))
     for ax, (name, curve) in zip(axes, curves.items(), strict=False):

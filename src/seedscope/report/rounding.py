@@ -10,6 +10,8 @@ before a number whose interval is not to be counted on.
 import math
 from dataclasses import dataclass
 
+from seedscope.runs.score import FRACTION, Score
+
 NONE = "-"  # a number that does not exist, like the sd of one run
 MOST = 6  # decimals; a number that needs more is shown as 1.2e-07
 
@@ -23,21 +25,11 @@ class Unit:
     of_spread: str  # "pp": percentage points
 
 
-def unit_of(score: str, largest: float = 1.0) -> Unit:
-    """Return the unit of a score: accuracies that are fractions are shown in percent.
-
-    Args:
-        score: its name.
-        largest: the largest value that a run reached; above 1 it is no fraction.
-    """
-    name = score.rpartition("/")[2].lower()
-    if largest <= 1 and (
-        "accuracy" in name or name in ("acc", "val_acc", "test_acc", "top_k")
-    ):
+def unit_of(score: Score) -> Unit:
+    """Return how a score is shown: fractions that people write in percent are."""
+    if score.unit == FRACTION:
         return Unit(100.0, "%", "pp")
-    if name in ("seconds", "wall_seconds"):
-        return Unit(1.0, "s", "s")
-    return Unit(1.0, "", "")
+    return Unit(1.0, score.unit, score.unit)
 
 
 def places(low: float, high: float) -> int | None:

@@ -61,14 +61,14 @@ HEADS = {
 
 def unit_in(comparison: Comparison, score: str) -> Unit:
     """Return the unit in which a comparison shows a score."""
-    spreads = [arm.spreads[score] for arm in comparison.arms if score in arm.spreads]
-    return unit_of(score, max((s.maximum for s in spreads), default=1.0))
+    return unit_of(comparison.runs.about(score))
 
 
 def shown_scores(comparison: Comparison) -> tuple[str, ...]:
     """Return the scores that get a table: what was tested, not how long it took."""
     lead = comparison.runs.score
-    tested = [s for s in comparison.scores if s.startswith("test/") or s == lead]
+    about = comparison.runs.about
+    tested = [s for s in comparison.scores if about(s).part == "test" or s == lead]
     return tuple(tested or comparison.scores)[:SHOWN]
 
 
@@ -174,10 +174,7 @@ def share_of(share: Share) -> str:
 
 def is_tested(arm: ArmResult, score: str) -> bool:
     """Tell whether the stored predictions are what this score was computed from."""
-    if arm.test_set is None:
-        return False
-    wanted = "test/accuracy" if arm.test_set.churn else "test/loss"
-    return score == wanted
+    return arm.test_set is not None and score in arm.test_set.scores
 
 
 def _of_spread(spread: Spread) -> dict[str, float]:

@@ -87,7 +87,7 @@ def how(found: TwoGroups) -> str:
 
 def unit(found: TwoGroups) -> Unit:
     """Return the unit in which a comparison is shown."""
-    return unit_of(found.score, max(abs(mean) for mean in found.result.means))
+    return unit_of(found.about)
 
 
 def difference(found: TwoGroups, of: MeanDifference | None = None) -> str:

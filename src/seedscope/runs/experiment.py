@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from seedscope.runs.files import falls
 from seedscope.runs.question import Question
+from seedscope.runs.score import falls
 from seedscope.runs.table import Runs
 from seedscope.store.foreign import Wanted, read_any
 from seedscope.store.store import connect
@@ -15,7 +15,7 @@ def read(question: Question) -> Runs:
     if question.experiment is not None:
         tracking = replace(tracking, experiment=question.experiment)
     store = connect(tracking, create=False)
-    return read_any(store, of_question(question), falls)
+    return read_any(store, of_question(question), falls(question.better))
 
 
 def of_question(question: Question) -> Wanted:

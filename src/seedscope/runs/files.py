@@ -18,11 +18,13 @@ from seedscope.runs.curves import keep_curves
 from seedscope.runs.diverged import judged
 from seedscope.runs.duplicates import repeated_rows, shared_seeds
 from seedscope.runs.question import Question
+from seedscope.runs.score import falls
 from seedscope.runs.table import Runs
 from seedscope.runs.tables import columns, formats
 from seedscope.runs.tables.cells import wrong_cell
 from seedscope.runs.tables.folder import Folder, read_folder
 from seedscope.runs.tables.turned import turned
+from seedscope.study.direction import Better
 
 OWN = (  # columns that say what a run is
     "run_id",
@@ -59,6 +61,7 @@ class Keys:
     separator: str | None = None
     decimal: str | None = None
     sheet: str | None = None
+    better: Better = None
 
     @property
     def taken(self) -> tuple[str, ...]:
@@ -99,6 +102,7 @@ def read(question: Question) -> Runs:
                 str(question.decimal), question.decimal
             ),
             sheet=question.sheet,
+            better=question.better,
         )
     )
 
@@ -336,7 +340,7 @@ def _read_at(
     about: pl.DataFrame,
     said: tuple[str, ...],
 ) -> _Rows:
-    read = places.read_at(curves, places.parse(keys.at or "last"), falls)
+    read = places.read_at(curves, places.parse(keys.at or "last"), falls(keys.better))
     places_of = [names[number] for number in read.runs]
     about = about[read.runs]
     frame = about.drop(n for n in read.table.columns if n in about.columns)
@@ -480,16 +484,6 @@ def _with_vary(table: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
     return table.with_columns(
         vary=pl.concat_str(varied, separator=" ", ignore_nulls=True)
     )
-
-
-def falls(score: str) -> bool | None:
-    """Tell whether lower is better; None where the name does not say."""
-    words = score.lower().replace("/", "_").split("_")
-    if {"loss", "error", "err", "mse", "mae"} & set(words):
-        return True
-    if {"acc", "accuracy", "auc", "f1"} & set(words):
-        return False
-    return None
 
 
 def _some(names: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from seedscope.runs import readers
 from seedscope.runs.experiment import of_question
-from seedscope.runs.files import falls
 from seedscope.runs.question import Question
+from seedscope.runs.score import falls
 from seedscope.runs.table import Runs
 from seedscope.store.foreign import read_any
 from seedscope.store.read import read_study, study_names
@@ -23,9 +23,13 @@ def find_group(name: str, question: Question, store: Store | None) -> Runs:
     Raises:
         ValueError: it is none of these; the message lists what there is.
     """
+    return readers.told(_find(name, question, store), question)
+
+
+def _find(name: str, question: Question, store: Store | None) -> Runs:
     if store is not None and FILTER.search(name):
         wanted = replace(of_question(question), condition=name, group_by=())
-        return replace(read_any(store, wanted, falls), title=name)
+        return replace(read_any(store, wanted, falls(question.better)), title=name)
     around, arms = None, []
     if store is None or question.experiment or name not in study_names(store):
         around = readers.read(question)

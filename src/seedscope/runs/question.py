@@ -4,13 +4,15 @@ Three places hold runs: a study of seedscope, an MLflow experiment of another pr
 file. `a` and `b` pick two groups of runs of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seedscope.runs.at import parse
+from seedscope.study.direction import read_better
 from seedscope.study.words import Tracking
 
 FOR_TABLES = ("run", "step", "turn", "separator", "decimal", "sheet")
@@ -41,6 +43,7 @@ class Question:
     b: str | None
     difference: float | None
     metrics: list[str]
+    better: Any  # a direction, or directions by score
     level: float
     output: str | None
     claims: list[str]
@@ -58,6 +61,7 @@ def read(config: DictConfig) -> Question:
     except OmegaConfBaseException as error:
         reason = str(error.msg).splitlines()[0]
         raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None
+    question = replace(question, better=read_better(question.better))
     _check_values(question)
     if question.table is not None:
         _check_file(Path(question.table))

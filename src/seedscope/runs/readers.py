@@ -6,9 +6,11 @@ answered before MLflow is imported. A new kind of file is one function and one l
 `tables.formats.READERS`.
 """
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from seedscope.runs.score import directions
 from seedscope.runs.table import Runs
 
 if TYPE_CHECKING:
@@ -36,5 +38,15 @@ class Reader(Protocol):
 def read(question: "Question") -> Runs:
     """Return all runs that a question is about, from wherever they are."""
     named = (m for key, m in PLACES.items() if getattr(question, key) is not None)
-    module = next(named)
-    return cast(Reader, import_module(module)).read(question)
+    return told(cast(Reader, import_module(next(named))).read(question), question)
+
+
+def told(runs: Runs, question: "Question") -> Runs:
+    """Return runs with what a question says of their scores' directions.
+
+    Raises:
+        ValueError: it names a score that no run holds.
+    """
+    asked = [*question.score, *question.metrics]
+    said = directions(question.better, list(runs.known), asked)
+    return replace(runs, better={**runs.better, **said})

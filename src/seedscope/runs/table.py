@@ -5,10 +5,14 @@ A row is a run. Columns without a slash say what it is (`run_id`, `arm`, `factor
 are what it reached. A run that does not hold a score has null there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
+
+from seedscope.runs.score import Score, score
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,24 @@ class Runs:
     assumed: str = ""  # how they were read where that was not said, in one line
     score: str | None = None  # the one that the study asks to lead with
     figure: str | None = None  # the figure that answers the study's question
+    better: Mapping[str, str] = field(default_factory=dict)  # score -> direction, told
+
+    @cached_property
+    def known(self) -> dict[str, Score]:
+        """Return what is known of each score and of the last value of each curve."""
+        names = [c for c in self.table.columns if c in self.scores or "/" in c]
+        return {name: score(name, self._extremes(name), self.better) for name in names}
+
+    def about(self, name: str) -> Score:
+        """Return what is known of a score or curve, also of one that no row holds."""
+        return self.known.get(name) or score(name, (), self.better)
+
+    def _extremes(self, name: str) -> list[float]:
+        column = self.table[name]
+        finite = (
+            column.filter(column.is_finite()) if column.dtype.is_float() else column
+        )
+        return [v for v in (finite.min(), finite.max()) if isinstance(v, int | float)]
 
     def arms(self) -> dict[str, pl.DataFrame]:
         """Return the runs of each arm, in planned order: groups of runs end in any.

@@ -273,6 +273,9 @@ def _open(store: Store, study: Study, lease: Lease) -> str:
         **{f"seedscope.answer.{k}": v for k, v in asdict(study.answer).items() if v},
         **_cut(hardware.code(home())),
     }
+    if study.better is not None:
+        said = study.better if isinstance(study.better, str) else dict(study.better)
+        tags["seedscope.better"] = json.dumps(said)
     for key, value in tags.items():
         client.set_tag(study_id, key, value)
     client.set_tag(lease.id, "mlflow.parentRunId", study_id)

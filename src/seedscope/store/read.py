@@ -1,15 +1,19 @@
 """Read runs back from MLflow, as one table."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 from mlflow.artifacts import load_dict
 from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 
+from seedscope.runs.score import directions
 from seedscope.runs.table import Runs
 from seedscope.store import parts
 from seedscope.store.store import Store, search, told
+from seedscope.study.direction import read_better
 
 CURVES = ("batch/", "batch_reported/", "train/", "val/", "system/")
 TAGS = ("factor", "arm", "vary", "design", "block", "replicate", "engine")
@@ -54,7 +58,7 @@ def _read_study(store: Store, name: str) -> Runs:
         final += [m for m in last if m.startswith("val/")] or last
     scores = [m for m in metrics if m in final or m == lead]
     traces, remarks = parts.sound(store, study_id, finished)
-    return Runs(
+    read = Runs(
         title=title,
         table=_table(rows, finished, sorted({*scores, *last})),
         scores=tuple(scores),
@@ -65,6 +69,12 @@ def _read_study(store: Store, name: str) -> Runs:
         study_id=study_id,
         planned=_planned(store, study_id),
     )
+    said = json.loads(study.data.tags.get("seedscope.better", "null"))
+    try:
+        return replace(read, better=directions(read_better(said), list(read.known)))
+    except ValueError as error:  # said before the runs were there
+        said = f"what the study says is left out: {error}"
+        return replace(read, remarks=(*read.remarks, said))
 
 
 def _once(finished: Sequence[Logged]) -> list[Logged]:

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedscope.study.direction import read_better
 from seedscope.study.functions import BYTES
 from seedscope.study.seeds import check_source
 from seedscope.study.words import (
@@ -84,6 +85,7 @@ class _Schema(Settings):
     launcher: Launcher
     tracking: Tracking
     answer: Answer
+    better: Any
 
 
 def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
@@ -121,6 +123,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         launcher=whole.launcher,
         tracking=whole.tracking,
         answer=whole.answer,
+        better=read_better(whole.better),
         config=OmegaConf.to_container(config, resolve=True),
     )
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seedscope.study.direction import Better
+
 
 @dataclass
 class Split:
@@ -149,6 +151,7 @@ class Study:
     launcher: Launcher
     tracking: Tracking
     answer: Answer
+    better: Better  # which way scores are better, as far as the user says it
     config: dict[str, Any]  # the whole configuration, resolved
 
 
