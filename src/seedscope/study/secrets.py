@@ -42,7 +42,10 @@ def without_secrets(tree: Any, name: str = "") -> Any:
 def _secrets_of_the_environment() -> list[str]:
     found = {
         value
-        for name, value in os.environ.items()
-        if NAME.search(name) and len(value) >= SHORTEST and not os.path.exists(value)
+        for name in list(os.environ)  # MLflow's telemetry thread changes it meanwhile
+        if (value := os.environ.get(name)) is not None
+        and NAME.search(name)
+        and len(value) >= SHORTEST
+        and not os.path.exists(value)
     }
     return sorted(found, key=len, reverse=True)  # one may hold another
