@@ -8,6 +8,7 @@ sweep's folder, and the comparison at the end finds both by that id.
 
 import json
 import math
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+import seedscope
 from seedscope.commands import compare
 from seedscope.commands.overrides import (
     composed,
@@ -163,10 +165,19 @@ def _run_jobs(words: Sequence[str]) -> None:
     """Let Hydra run the jobs: it reads its words from the command line alone."""
     before = sys.argv
     sys.argv = [before[0], *flags_first(words)]
+    _make_importable()
     try:
         job()
     finally:
         sys.argv = before
+
+
+def _make_importable() -> None:
+    """Let jobs that a launcher starts in other processes import what we can."""
+    held = os.environ.get("PYTHONPATH", "")
+    package = str(Path(seedscope.__file__).parents[1])
+    if package not in held.split(os.pathsep):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [held, package]))
 
 
 # ---- jobs that failed --------------------------------------------------------------

@@ -108,6 +108,10 @@ def _release(worker: _Worker) -> None:
 
 
 def _start(runtime: Runtime) -> _Worker:
+    known = multiprocessing.get_all_start_methods()
+    if multiprocessing.get_start_method() not in known:
+        # joblib names a method of its own, which a new process would look for
+        multiprocessing.set_start_method("spawn", force=True)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, runtime), daemon=True)
