@@ -34,7 +34,7 @@ from seedscope.training.batched.cost import multiply_adds
 from seedscope.training.batched.group import Group
 from seedscope.training.sequential import loops as sequential
 
-ENGINE = Engine("batched", workers=1, group_size=None, keep_weights="none")
+ENGINE = Engine("batched", workers=1, group_size=None, keep_weights="none", again=False)
 SAMPLE = 2  # runs that Keras trains
 ALL = "factor.vary=[init,shuffle,dropout]"
 SMALL = (

@@ -126,7 +126,9 @@ def test_a_run_of_every_runtime_factor_trains_in_a_process_that_has_its_level():
     runs = [tiny(small(name)[-1]) for name in RUNTIME]
     runs += [tiny(r) for r in small("distribution") if r.arm.endswith("2_hierarchical")]
     runs += [tiny(r) for r in small("compilation") if r.arm.endswith("jit")]
-    engine = Engine("sequential", workers=2, group_size=None, keep_weights="none")
+    engine = Engine(
+        "sequential", workers=2, group_size=None, keep_weights="none", again=False
+    )
     groups = launchers.train(runs, engine, Launcher("here"), False, lambda _: None)
     traces = [trace for group in groups for trace in group]
     assert len(traces) == len(runs)

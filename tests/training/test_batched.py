@@ -18,11 +18,12 @@ from seedscope.trace.trace import digest
 from seedscope.training.batched import batched
 from seedscope.training.batched.group_recording import weight_digests
 from seedscope.training.batched.initial import drawer
+from seedscope.training.batched.refusal import refusal
 from seedscope.training.sequential import loops as sequential
 
 SHORT = ("replicates=2", "loop=custom", "loop.epochs=2", "split.validation=0")
 TINY = ("factor=all", "data=synthetic", "data.examples=100", "model.hidden=[8]")
-KEEP = Engine("batched", workers=1, group_size=4, keep_weights="epochs")
+KEEP = Engine("batched", workers=1, group_size=4, keep_weights="epochs", again=False)
 
 
 def trained(runs, engine=KEEP):
@@ -221,13 +222,13 @@ def test_an_optimizer_updates_each_run_as_it_does_alone(name):
 )
 def test_a_setting_that_only_keras_own_loop_has_is_named(override):
     key = override.lstrip("+").split("=")[0]
-    assert key in batched.refusal(plan(*TINY, override)[0], KEEP)
+    assert key in refusal(plan(*TINY, override)[0], KEEP.group_size)
 
 
 def test_an_optimizer_whose_two_ways_differ_is_named():
     # Keras 3.15: it reads its old momentum after it has changed it, outside of a scope.
     target = "optimizer._target_=keras.optimizers.ScheduleFreeAdamW"
-    reason = batched.refusal(plan(*TINY, "optimizer=sgd", target)[0], KEEP)
+    reason = refusal(plan(*TINY, "optimizer=sgd", target)[0], KEEP.group_size)
     assert "ScheduleFreeAdamW" in reason
 
 
@@ -250,7 +251,7 @@ def test_an_optimizer_that_remembers_the_first_weights_remembers_each_runs_own()
     name = f"{__name__}.StartsAsTheWeights"
     options = ("optimizer=sgd", f"optimizer._target_={name}", "model.dropout=0")
     runs = plan(*TINY, *SHORT, *options)
-    assert batched.refusal(runs[0], KEEP) is None
+    assert refusal(runs[0], KEEP.group_size) is None
     got = trained(runs)["all", 1]
     assert_alike(got, sequential.train(runs[1], "epochs"), atol=1e-5)
 

@@ -9,6 +9,7 @@ from composing import plan
 
 from seedscope.study.words import Engine
 from seedscope.training.batched import batched
+from seedscope.training.batched.refusal import refusal
 from seedscope.training.sequential import loops as sequential
 
 SMALL = (
@@ -23,7 +24,7 @@ SMALL = (
     "split.test=0.02",
     "optimizer=sgd",
 )
-WIDTH = Engine("batched", workers=1, group_size=2, keep_weights="epochs")
+WIDTH = Engine("batched", workers=1, group_size=2, keep_weights="epochs", again=False)
 FAST = ("noise",)
 
 
@@ -46,7 +47,7 @@ def planned(family):
 )
 def test_layers_train_as_the_sequential_engine_trains_them(family):
     runs = planned(family)
-    assert batched.refusal(runs[0], WIDTH) is None
+    assert refusal(runs[0], WIDTH.group_size) is None
     got = next(batched.train(runs, WIDTH))[1]
     expected = sequential.train(runs[1], "epochs")
     assert got.weights_sha256[0] == expected.weights_sha256[0]
@@ -63,7 +64,7 @@ def test_layers_train_as_the_sequential_engine_trains_them(family):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_layer_that_cannot_be_trained_in_groups_is_named(name):
-    reason = batched.refusal(planned(name)[0], WIDTH)
+    reason = refusal(planned(name)[0], WIDTH.group_size)
     assert reason is not None
     assert "\n" not in reason
     assert name.lower().replace("recurrent_noise", "simple_rnn") in reason.lower()

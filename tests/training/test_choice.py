@@ -6,7 +6,7 @@ from composing import plan
 from seedscope.study.words import Engine
 from seedscope.training.choice import choose
 
-AUTO = Engine("auto", workers=1, group_size=None, keep_weights="none")
+AUTO = Engine("auto", workers=1, group_size=None, keep_weights="none", again=False)
 
 
 def chosen(*overrides: str) -> tuple[str, list[str]]:
@@ -33,5 +33,7 @@ def test_otherwise_each_arm_goes_as_its_model_allows():
 
 
 def test_an_engine_that_was_asked_for_stays():
-    engine = Engine("batched", workers=1, group_size=None, keep_weights="none")
+    engine = Engine(
+        "batched", workers=1, group_size=None, keep_weights="none", again=False
+    )
     assert choose(engine, plan("factor=threads"), print) is engine

@@ -35,7 +35,7 @@ from seedscope.commands.overrides import (
     told_in_one_line,
     users_folder_first,
 )
-from seedscope.study import places, settings
+from seedscope.study import code, identity, places, settings
 from seedscope.study.plan import plan_runs
 from seedscope.study.words import Study, Tracking
 from seedscope.training import engines
@@ -119,22 +119,31 @@ def _train(study: Study) -> Trained:
     engines.check(study.engine.name)
     launchers.check(study.launcher.name)
     runs = plan_runs(study)
+    modules = code.digests(identity.all_code(study))
+    notes: list[str] = []
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
     from seedscope.training import choice
 
     if not study.factor.fresh_process:
         launchers.load(study.launcher.name).warm(runs[0].settings.runtime, study.engine)
+    engine = choice.choose(study.engine, runs, notes.append)
+    found = launchers.ask(identity.samples(study), engine)  # while MLflow is imported
+    from seedscope.commands.identity import settled
     from seedscope.commands.progress import show
     from seedscope.store.log import open_study
     from seedscope.store.store import connect
 
+    store = connect(study.tracking)
+    study, runs, more = settled(store, study, runs, found(), modules)
+    engine = study.engine
     with (
-        open_study(connect(study.tracking), study, runs) as log,
+        open_study(store, study, runs) as log,
         show(study, len(runs), len(log.missing)) as progress,
     ):
-        engine = choice.choose(study.engine, runs, progress.note)
-        together = engine.name in ("auto", "batched")
+        for text in [*notes, *more, *log.notes]:
+            progress.note(text)
+        together = engine.name == "batched"
         for share in log.shares(engine.workers, together, progress.note):
             for traces in launchers.train(
                 share,

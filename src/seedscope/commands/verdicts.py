@@ -16,7 +16,7 @@ from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
 from seedscope.store import hardware
 from seedscope.store.claims import log_claims, log_claims_of_study
-from seedscope.store.read import read_study, study_names
+from seedscope.store.read import is_study, read_study
 from seedscope.store.store import connect
 from seedscope.study.places import home
 
@@ -32,13 +32,12 @@ def answer_claims(question: Question, folder: Path, name_of: NameOf) -> None:
     console = Console()
     claims = read_claims(folder, question.claims)
     store = connect(question.tracking, create=False)
-    trained = set(study_names(store))
     held: dict[str, Runs | None] = {}
 
     def study_of(preset: str) -> Runs | None:
         if preset not in held:
             name = name_of(preset)
-            held[preset] = read_study(store, name) if name in trained else None
+            held[preset] = read_study(store, name) if is_study(store, name) else None
         return held[preset]
 
     verdicts = judge(claims, study_of, question.level)
@@ -55,10 +54,11 @@ def answer_claims(question: Question, folder: Path, name_of: NameOf) -> None:
 
 def answer_study(question: Question, runs: Runs, folder: Path, name_of: NameOf) -> None:
     """Print and log the verdicts on the claims that one study decides."""
-    preset = runs.title.rpartition("-")[0]
+    base = runs.base or runs.title
+    preset = base.rpartition("-")[0]
     claims = [_of_study(claim, preset) for claim in read_claims(folder, ["all"])]
     claims = [claim for claim in claims if claim.cases]
-    if not claims or name_of(preset) != runs.title:
+    if not claims or name_of(preset) != base:
         return
     console = Console()
     verdicts = judge(claims, lambda _: runs, question.level)

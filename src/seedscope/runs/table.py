@@ -28,6 +28,7 @@ class Runs:
     remarks: tuple[str, ...] = ()  # what a reader must know about these runs
     assumed: str = ""  # how they were read where that was not said, in one line
     score: str | None = None  # the one that the study asks to lead with
+    base: str | None = None  # a study's name before code, data and engine entered it
     figure: str | None = None  # the figure that answers the study's question
     better: Mapping[str, str] = field(default_factory=dict)  # score -> direction, told
 

@@ -6,6 +6,7 @@ of it is there. Several processes may train one study: each takes shares of the 
 that nobody holds by its lease, and runs whose lease is gone are deleted.
 """
 
+import hashlib
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -30,9 +32,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from seedscope.store import hardware, parts
+from seedscope.store import identity as identities
 from seedscope.store.lease import MOST, Lease
 from seedscope.store.patience import at_once
 from seedscope.store.store import Store, quoted, search, told
+from seedscope.study import code
+from seedscope.study import identity as study_identity
 from seedscope.study.functions import without_bytes
 from seedscope.study.places import home
 from seedscope.study.secrets import without_secrets
@@ -59,10 +64,13 @@ class StudyLog:
         self._store = store
         self._study = study
         self._lease = lease
-        self.study_id = _open(store, study, lease)
+        self._code = _code_tags(study)
+        self.study_id = _open(store, study, lease, self._code)
         self._points = study.tracking.curve_points or _points(len(runs))
         there = parts.names(store, self.study_id)
-        finished = _finished(store, self.study_id, runs, lease, there)
+        finished, self.notes = _finished(
+            store, self.study_id, study, runs, lease, there
+        )
         self.missing = [run for run in runs if run.fingerprint not in finished]
         if study.factor.fresh_process:  # one repeat of every level after the other
             self.missing.sort(key=lambda run: run.replicate)
@@ -175,7 +183,7 @@ class StudyLog:
 
     def _create(self, trace: Trace, ended: int, more: dict[str, str]) -> str:
         run = trace.run
-        tags = _run_tags(self._study, trace) | more
+        tags = _run_tags(self._study, trace) | self._code | more
         created = self._store.client.create_run(
             self._store.experiment.experiment_id,
             start_time=ended - round((trace.seconds or 0) * 1000),
@@ -198,7 +206,7 @@ class StudyLog:
 
     def _write_plan(self, runs: Sequence[Run]) -> None:
         """Keep the whole plan: the seed table and the configuration of this job."""
-        client, factor = self._store.client, self._study.factor.name
+        client, name = self._store.client, _job_name(self._study, runs)
         table = [
             {
                 "arm": run.arm,
@@ -213,9 +221,23 @@ class StudyLog:
         then = "; make it writable, or set tracking.artifacts and a new experiment"
         config = without_secrets(self._study.config)
         with told(self._store, "artifacts cannot be written to", then):
-            client.log_dict(self.study_id, {"rows": table}, f"plan/{factor}.json")
-            client.log_dict(self.study_id, config, f"config/{factor}.yaml")
+            plan = {"written": time.time(), "rows": table}
+            client.log_dict(self.study_id, plan, f"plan/{name}.json")
+            client.log_dict(self.study_id, config, f"config/{name}.yaml")
             client.log_text(self.study_id, hardware.packages(), "packages.txt")
+            self._write_code()
+
+    def _write_code(self) -> None:
+        """Keep the user's source files as they are trained."""
+        files = study_identity.all_code(self._study)
+        if not files:
+            return
+        client = self._store.client
+        client.log_dict(self.study_id, code.digests(files), identities.CODE)
+        for module, path in files.items():
+            package = path.stem == "__init__"
+            folder = Path("code", *module.split(".")[: None if package else -1])
+            client.log_artifact(self.study_id, str(path), str(folder))
 
 
 @contextmanager
@@ -255,14 +277,14 @@ def _leave(store: Store, study_id: str, lease: Lease, status: str) -> None:
 # ---- the study run ------------------------------------------------------------------
 
 
-def _open(store: Store, study: Study, lease: Lease) -> str:
+def _open(store: Store, study: Study, lease: Lease, facts: dict[str, str]) -> str:
     """Return the run of the study with this name; make it where there is none."""
     client = store.client
     asked = os.environ.pop("MLFLOW_RUN_ID", None)  # we run inside `mlflow run`
     study_id = _named(store, study.name)
     if study_id is None:
         with lease.alone("study"):  # others may be about to make it too
-            study_id = _named(store, study.name) or _made(store, study.name, asked)
+            study_id = _named(store, study.name) or _made(store, study, asked)
     if asked != study_id and _adopt(store, asked):
         note = f"This command continued the study **{study.name}** ({study_id})."
         client.set_tag(str(asked), "mlflow.note.content", note)
@@ -271,11 +293,13 @@ def _open(store: Store, study: Study, lease: Lease) -> str:
         "seedscope.study": study.name,
         f"seedscope.sweep.{study.tracking.sweep}": "true",
         **{f"seedscope.answer.{k}": v for k, v in asdict(study.answer).items() if v},
-        **_cut(hardware.code(home())),
+        **_cut(facts),
+        **_identity_tags(study),
     }
     if study.better is not None:
         said = study.better if isinstance(study.better, str) else dict(study.better)
         tags["seedscope.better"] = json.dumps(said)
+    identities.check(store, study_id, study)
     for key, value in tags.items():
         client.set_tag(study_id, key, value)
     client.set_tag(lease.id, "mlflow.parentRunId", study_id)
@@ -290,10 +314,12 @@ def _named(store: Store, name: str) -> str | None:
     return found[0].info.run_id if found else None
 
 
-def _made(store: Store, name: str, asked: str | None) -> str:
+def _made(store: Store, study: Study, asked: str | None) -> str:
     """Make the study's run, known by its tags at once: others are waiting for it."""
     adopted = _adopt(store, asked)
+    name = study.name
     tags = {"seedscope.role": "study", "seedscope.study": name}
+    tags |= _identity_tags(study)
     if adopted is None:
         experiment = store.experiment.experiment_id
         return store.client.create_run(experiment, run_name=name, tags=tags).info.run_id
@@ -320,24 +346,55 @@ def _adopt(store: Store, run_id: str | None) -> str | None:
 
 
 def _finished(
-    store: Store, study_id: str, runs: Sequence[Run], lease: Lease, there: set[str]
-) -> set[str]:
-    """Return the fingerprints that need no training; delete what is left of others.
+    store: Store,
+    study_id: str,
+    study: Study,
+    runs: Sequence[Run],
+    lease: Lease,
+    there: set[str],
+) -> tuple[set[str], list[str]]:
+    """Return the fingerprints that need no training, and what a reader should know.
 
-    What is stored halfway and belongs to a live lease is another process's business.
+    What is left of others is deleted, and with engine.again what lacks something. What
+    is stored halfway and belongs to a live lease is another process's business.
     """
     children = search(store, f"tags.`mlflow.parentRunId` = '{study_id}'")
     children = [run for run in children if run.data.tags.get("seedscope.role") == "run"]
     live = lease.others() | {lease.id}
     kept, left = [], []
+    wanted = {run.fingerprint for run in runs}
+    lacking: dict[str, int] = {}
     for run in children:
         held = run.data.tags.get("seedscope.lease") in live
-        (kept if run.info.status == "FINISHED" or held else left).append(run)
+        whole = run.info.status == "FINISHED"
+        if whole and run.data.tags.get("seedscope.fingerprint") in wanted:
+            lacks = _lacks(study, run)
+            lacking |= {what: lacking.get(what, 0) + 1 for what in lacks}
+            whole = not (lacks and study.engine.again)
+        (kept if whole or held else left).append(run)
     for run in left:
         with suppress(MlflowException):  # another process may be quicker
             store.client.delete_run(run.info.run_id)
     parts.sweep(store, study_id, there, kept, left)
-    return _fingerprints(kept) & {run.fingerprint for run in runs}
+    cure = "they are trained again"
+    if not study.engine.again:
+        cure = "engine.again=true trains them again"
+    notes = [f"{n} stored runs have no {what}: {cure}" for what, n in lacking.items()]
+    return _fingerprints(kept) & wanted, notes
+
+
+def _lacks(study: Study, run: Logged) -> list[str]:
+    """Return what is asked for and a finished run of a study does not have."""
+    order = ("none", "final", "epochs")
+    kept = run.data.tags.get("seedscope.keep_weights", "none")
+    asked = study.engine.keep_weights
+    lacks = []
+    if order.index(asked) > order.index(kept):
+        what = "weights" if kept == "none" else "weights of each epoch"
+        lacks.append(f"{what} (engine.keep_weights={asked})")
+    if study.tracking.outputs and run.data.tags.get("seedscope.outputs") == "false":
+        lacks.append("outputs of the model (tracking.outputs=true)")
+    return lacks
 
 
 def _fingerprints(children: Sequence[Logged]) -> set[str]:
@@ -360,7 +417,11 @@ def _run_params(run: Run) -> dict[str, str]:
 
 
 def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
-    run = trace.run
+    run, answers = trace.run, trace.predictions
+    outputs = study.tracking.outputs or answers is None or answers.labels is None
+    own = {}
+    if run.identity is not None:
+        own = {identities.TAG: study_identity.key(run.identity)}
     return {
         "seedscope.role": "run",
         "seedscope.study": study.name,
@@ -373,13 +434,42 @@ def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
         "seedscope.engine": trace.facts.get("engine", study.engine.name),
         "seedscope.launcher": study.launcher.name,
         "seedscope.fingerprint": run.fingerprint,
+        "seedscope.keep_weights": study.engine.keep_weights,
+        "seedscope.outputs": str(outputs).lower(),
         "seedscope.diverged": str(trace.diverged).lower(),
         **_weight_digests(trace),
         **{f"digest.{name}": value for name, value in trace.digests.items()},
         **{f"runtime.{name}": value for name, value in trace.facts.items()},
         **hardware.machine(),
-        **hardware.code(home()),
+        **own,
     }
+
+
+def _identity_tags(study: Study) -> dict[str, str]:
+    if study.identity is None:
+        return {}
+    return identities.tags(study.identity, study.base_name)
+
+
+def _job_name(study: Study, runs: Sequence[Run]) -> str:
+    """Name a job's files in its study: several jobs may vary one factor."""
+    factor = study.factor.name or "none"
+    if not (study.swept or study.factor.levels):
+        return factor
+    arms = json.dumps(sorted({run.arm for run in runs}))
+    return f"{factor}-{hashlib.sha256(arms.encode()).hexdigest()[:6]}"
+
+
+def _code_tags(study: Study) -> dict[str, str]:
+    """Return the commits of seedscope and of the user's code."""
+    tags = hardware.code(home())
+    files = study_identity.all_code(study)
+    if files:
+        own = hardware.code(next(iter(files.values())).parent)
+        names = {"mlflow.source.git.commit": "git_commit", "git_dirty": "git_dirty"}
+        tags |= {f"code.{new}": own[old] for old, new in names.items() if old in own}
+        tags["code.sha256"] = code.digest(files)
+    return tags
 
 
 def _weight_digests(trace: Trace) -> dict[str, str]:

@@ -45,7 +45,10 @@ def _read_study(store: Store, name: str) -> Runs:
     study = _find_study(store, name)
     study_id = study.info.run_id
     children = search(store, f"tags.`mlflow.parentRunId` = '{study_id}'")
+    plan = _plan(store, study_id)
     finished = _once([run for run in children if run.info.status == "FINISHED"])
+    if "seedscope.schema" in study.data.tags:  # plans of 0.1 wrote over each other
+        finished = [run for run in finished if _is_planned(run, plan)]
     title = study.data.tags["seedscope.study"]
     if not finished:
         raise ValueError(f"study {title} holds no finished run yet")
@@ -67,7 +70,8 @@ def _read_study(store: Store, name: str) -> Runs:
         traces=traces,
         remarks=tuple(remarks),
         study_id=study_id,
-        planned=_planned(store, study_id),
+        planned={arm: len(rows) for arm, rows in plan.items()},
+        base=study.data.tags.get("seedscope.base"),
     )
     said = json.loads(study.data.tags.get("seedscope.better", "null"))
     try:
@@ -96,6 +100,12 @@ def study_names(store: Store) -> list[str]:
     return sorted({run.data.tags["seedscope.study"] for run in _studies(store)})
 
 
+def is_study(store: Store, name: str) -> bool:
+    """Tell whether `read_study` finds a study of this name."""
+    tags = [run.data.tags for run in _studies(store)]
+    return any(name in (t["seedscope.study"], t.get("seedscope.base")) for t in tags)
+
+
 def studies_of_sweep(store: Store, sweep: str) -> list[str]:
     """Return the MLflow runs of the studies of a sweep that hold a finished run."""
     found = search(store, f"tags.`seedscope.sweep.{sweep}` = 'true'")
@@ -119,6 +129,9 @@ def _find_study(store: Store, name: str) -> Logged:
     for run in studies:
         if name in (run.info.run_id, run.data.tags["seedscope.study"]):
             return run
+    beside = [run for run in studies if run.data.tags.get("seedscope.base") == name]
+    if beside:
+        return max(beside, key=lambda run: run.info.end_time or 2**63)
     known = sorted({run.data.tags["seedscope.study"] for run in studies})
     raise ValueError(
         f"study={name}: there is no such study in experiment "
@@ -161,15 +174,26 @@ def _table(
     return lead.with_columns(**columns)
 
 
-def _planned(store: Store, study_id: str) -> dict[str, int]:
-    """Return how many runs of each arm were planned, by the plans of all jobs."""
-    rows: dict[str, str] = {}
+def _plan(store: Store, study_id: str) -> dict[str, set[str]]:
+    """Return the fingerprints of each arm's planned runs, by its latest plan."""
+    plans = []
     try:
         location = store.client.get_run(study_id).info.artifact_uri
         for file in store.client.list_artifacts(study_id, "plan"):
-            plan = load_dict(f"{location}/{file.path}")
-            rows |= {row["fingerprint"]: row["arm"] for row in plan["rows"]}
+            plans.append(load_dict(f"{location}/{file.path}"))
     except (MlflowException, OSError):
         return {}
-    arms = list(rows.values())
-    return {arm: arms.count(arm) for arm in dict.fromkeys(arms)}
+    planned: dict[str, set[str]] = {}
+    for plan in sorted(plans, key=lambda plan: plan.get("written", 0)):
+        of_job: dict[str, set[str]] = {}
+        for row in plan["rows"]:
+            of_job.setdefault(row["arm"], set()).add(row["fingerprint"])
+        planned |= of_job
+    return planned
+
+
+def _is_planned(run: Logged, plan: dict[str, set[str]]) -> bool:
+    """Tell whether a run stands in the plan of its arm; without a plan all do."""
+    tags = run.data.tags
+    rows = plan.get(tags.get("seedscope.arm", ""))
+    return rows is None or tags.get("seedscope.fingerprint") in rows

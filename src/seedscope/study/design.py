@@ -78,12 +78,15 @@ def _vary(design: Design, vary: tuple[str, ...], replicates: int) -> list[Draws]
 
 
 def _crossed(design: Design, vary: tuple[str, ...], replicates: int) -> list[Draws]:
-    """Cross `levels` draws of each source; each cell is repeated `replicates` times."""
-    cells = product(range(design.levels), repeat=len(vary))
+    """Cross `levels` draws of each source; each cell is repeated `replicates` times.
+
+    Repetition after repetition: with more of them, the first rows stay what they were.
+    """
+    cells = list(product(range(design.levels), repeat=len(vary)))
     return [
         (dict(zip(vary, cell, strict=True)), cell[0])
-        for cell in cells
         for _ in range(replicates)
+        for cell in cells
     ]
 
 

@@ -1,21 +1,39 @@
 """Write down every run of a study before anything trains.
 
-A run is complete on paper: all seeds, all settings, and a fingerprint of both. A study
-that is started again trains only the runs whose fingerprint is not held as finished.
+A run is complete on paper: all seeds, all settings, what else decides it (its identity:
+the user's code, the data, the engine, versions), and a fingerprint of all of them. A
+study that is started again trains only what is not held as finished.
 """
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 
 from seedscope.study.design import seed_table
 from seedscope.study.functions import without_bytes
-from seedscope.study.words import Arm, Run, Study
+from seedscope.study.words import Arm, Identity, Run, Study
 
 
 def plan_runs(study: Study) -> list[Run]:
     """Return the runs of every arm, in the order in which they train."""
     return [run for arm in study.arms for run in _plan_arm(arm, study)]
+
+
+def identified(runs: Sequence[Run], identities: Mapping[str, Identity]) -> list[Run]:
+    """Return planned runs with what was found out about their arms.
+
+    Args:
+        runs: as `plan_runs` returns them.
+        identities: arm -> what decides its runs besides settings and seeds.
+    """
+    result = []
+    for run in runs:
+        identity = identities[run.arm]
+        key = json.dumps([run.fingerprint, asdict(identity)], sort_keys=True)
+        fingerprint = hashlib.sha256(key.encode()).hexdigest()[:16]
+        result.append(replace(run, identity=identity, fingerprint=fingerprint))
+    return result
 
 
 def _plan_arm(arm: Arm, study: Study) -> list[Run]:
@@ -38,7 +56,7 @@ def _plan_arm(arm: Arm, study: Study) -> list[Run]:
 
 
 def _fingerprint(factor: str, arm: Arm, replicate: int, seeds: dict[str, int]) -> str:
-    """Hash what a run is; how it is trained or logged is no part of it."""
+    """Hash settings and seeds; how a run is logged is no part of what it is."""
     settings = without_bytes(asdict(arm.settings))
     content = [factor, arm.name, replicate, seeds, settings]
     text = json.dumps(content, sort_keys=True, default=str)

@@ -125,6 +125,10 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         answer=whole.answer,
         better=read_better(whole.better),
         config=OmegaConf.to_container(config, resolve=True),
+        base=_settings(config, {}),
+        swept=swept,
+        named=whole.name is not None,
+        base_name=whole.name or name,
     )
 
 

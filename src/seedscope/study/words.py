@@ -93,12 +93,13 @@ class Design:
 
 @dataclass
 class Engine:
-    """How runs are trained; none of this changes what a run is."""
+    """How runs are trained, and what is kept of them."""
 
     name: str
     workers: int
     group_size: int | None
     keep_weights: str
+    again: bool
 
 
 @dataclass
@@ -129,6 +130,22 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What decides a run besides its settings and its seeds; identity.py makes it.
+
+    An empty part is one that is not decided here: what a sweep varies is no part of
+    the identity of its study.
+    """
+
+    code: str  # digest of the user's own code; empty: there is none
+    data: str  # digest of the data at the study's base seed
+    engine: str  # sequential | batched
+    tensorflow: str  # version
+    keras: str  # version
+    schema: str  # what version of seedscope's own records
+
+
+@dataclass(frozen=True)
 class Arm:
     """All runs with the same settings that vary the same sources."""
 
@@ -153,6 +170,11 @@ class Study:
     answer: Answer
     better: Better  # which way scores are better, as far as the user says it
     config: dict[str, Any]  # the whole configuration, resolved
+    base: Settings  # what the configuration says where no factor changes it
+    swept: tuple[str, ...]  # the settings that a sweep varies, besides the factor
+    named: bool  # the name was given, not derived from the configuration
+    base_name: str  # the name before anything was known of code, data and engine
+    identity: Identity | None = None  # what its arms have in common; None: not known
 
 
 @dataclass(frozen=True)
@@ -165,5 +187,6 @@ class Run:
     vary: tuple[str, ...]  # the sources that the arm varies
     seeds: Mapping[str, int]  # source -> seed
     settings: Settings
-    fingerprint: str  # hash of all of the above
+    fingerprint: str  # hash of all of the above, and of the identity
     block: int = 0  # the group of rows that a design resamples together
+    identity: Identity | None = None  # None: not known yet

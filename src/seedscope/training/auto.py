@@ -1,4 +1,4 @@
-"""The engine `auto`: in groups what can be, the rest one by one, and says why."""
+"""The engine `auto`: in groups where all runs can be, else one by one, and says why."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,15 +6,18 @@ from seedscope.study.words import Engine, Run
 from seedscope.trace.trace import Trace
 from seedscope.training.batched import batched
 from seedscope.training.engines import Note
+from seedscope.training.identify import decide
+from seedscope.training.identify import identify as identify
 from seedscope.training.runtime import start as start
 from seedscope.training.sequential import engine as sequential
 
 
 def train(runs: Sequence[Run], options: Engine, note: Note) -> Iterator[list[Trace]]:
-    """Train runs with the engine that each can have."""
-    reasons = [batched.refusal(run, options) for run in runs]
-    for why in dict.fromkeys(filter(None, reasons)):
-        note(f"trained one by one: {why}")
-    pairs = list(zip(runs, reasons, strict=True))
-    yield from batched.train([run for run, why in pairs if why is None], options)
-    yield from sequential.train([run for run, why in pairs if why], options, note)
+    """Train runs with the engine that all of them can have."""
+    chosen, notes = decide(runs, options)
+    for text in notes:
+        note(text)
+    if chosen.name == "batched":
+        yield from batched.train(runs, chosen)
+    else:
+        yield from sequential.train(runs, chosen, note)

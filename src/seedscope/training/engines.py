@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from seedscope.study import words
+from seedscope.study.identity import Found
 from seedscope.study.words import Run, Runtime
 from seedscope.trace.trace import Trace
 
@@ -26,6 +27,18 @@ class Engine(Protocol):
 
     def start(self, runtime: Runtime) -> None:
         """Make this process one of the runtime, before it trains anything."""
+        ...
+
+    def identify(self, samples: Sequence[Run], options: words.Engine) -> Found:
+        """Return what decides runs besides settings, seeds and the user's code.
+
+        Args:
+            samples: one run of each arm; the one of no arm stands for its data alone.
+            options: as configured.
+
+        Raises:
+            ValueError: an arm cannot be trained, or not by this engine.
+        """
         ...
 
     def train(

@@ -17,7 +17,6 @@ from seedscope.training.batched.group import Group
 from seedscope.training.batched.group_recording import GroupRecorder
 from seedscope.training.batched.kind import kind_of, program_of
 from seedscope.training.batched.program import Program
-from seedscope.training.batched.refusal import refusal as refusal
 
 
 def train(runs: Sequence[Run], engine: Engine) -> Iterator[list[Trace]]:

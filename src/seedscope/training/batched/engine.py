@@ -6,6 +6,8 @@ from seedscope.study.words import Engine, Run
 from seedscope.trace.trace import Trace
 from seedscope.training.batched import batched
 from seedscope.training.engines import Note
+from seedscope.training.identify import decide
+from seedscope.training.identify import identify as identify
 from seedscope.training.runtime import start as start
 
 
@@ -15,7 +17,5 @@ def train(runs: Sequence[Run], options: Engine, note: Note) -> Iterator[list[Tra
     Raises:
         ValueError: a run cannot be trained in a group.
     """
-    for run in runs:
-        if why := batched.refusal(run, options):
-            raise ValueError(f"engine=batched cannot train this: {why}")
+    decide(runs, options)
     yield from batched.train(runs, options)

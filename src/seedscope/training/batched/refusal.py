@@ -8,7 +8,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seedscope.study.words import Engine, Run
+from seedscope.study.words import Run
 from seedscope.task.data.load import Examples, load
 from seedscope.task.model import Built, build
 from seedscope.task.optimizer import build_optimizer
@@ -32,40 +32,54 @@ LONGEST_SEQUENCE = 64  # time steps of a recurrent layer; each is compiled
 RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
 
 
-def refusal(run: Run, engine: Engine) -> str | None:
-    """Return why a run is not trained in a group, or None if it is.
+def first(runs: Sequence[Run], group_size: int | None) -> str | None:
+    """Return why some of these runs cannot be trained in a group, or None.
 
-    Args:
-        run: as planned.
-        engine: auto, with no group size, also refuses what gains nothing in a group.
+    Raises:
+        ValueError: a run cannot be trained at all.
+    """
+    return next((why for run in runs if (why := refusal(run, group_size))), None)
+
+
+def refusal(run: Run, group_size: int | None) -> str | None:
+    """Return why a run cannot be trained in a group, or None if it can.
 
     Raises:
         ValueError: the run cannot be trained at all.
     """
-    key = json.dumps([asdict(run.settings), asdict(engine)], sort_keys=True)
+    key = json.dumps([asdict(run.settings), group_size], sort_keys=True)
     if key not in _answers:
-        _answers[key] = _refusal(run, engine)
+        _answers[key] = _refusal(run, group_size)
     return _answers[key]
 
 
 _answers: dict[str, str | None] = {}
 
 
-def _refusal(run: Run, engine: Engine) -> str | None:
+def no_gain(runs: Sequence[Run]) -> str | None:
+    """Return why groups train none of these runs faster than Keras does, or None."""
+    reasons = []
+    for run in runs:
+        if own_loop(run.settings):
+            return None
+        examples = load(run)
+        model = program_of(kind_of(run, examples), run, examples, None).built.model
+        size = run.settings.loop.batch_size or len(examples.parts.train)
+        reasons.append(gains_nothing(model, size))
+    return reasons[0] if reasons and all(reasons) else None
+
+
+def _refusal(run: Run, group_size: int | None) -> str | None:
     reason = own_loop(run.settings)
     if reason:
         return reason
     examples = load(run)
     if reason := _own(run, examples):
         return reason
-    program = program_of(kind_of(run, examples), run, examples, engine.group_size)
+    program = program_of(kind_of(run, examples), run, examples, group_size)
     reason = _layer(program.built) or _optimizer(run)
     if reason:
         return reason
-    if engine.name == "auto" and not engine.group_size:
-        size = run.settings.loop.batch_size or len(examples.parts.train)
-        if reason := gains_nothing(program.built.model, size):
-            return reason
     try:
         with _quiet():
             program.lower(*batch_specs(run, examples, program))

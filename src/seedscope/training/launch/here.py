@@ -18,9 +18,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from seedscope.study.words import Engine, Launcher, Runtime
+from seedscope.study.identity import Found, merged
+from seedscope.study.words import Engine, Launcher, Run, Runtime
 from seedscope.trace.trace import Trace
-from seedscope.training import engines
+from seedscope.training import current, engines
 from seedscope.training.engines import Note
 from seedscope.training.launch.shares import Share
 
@@ -41,6 +42,10 @@ def submit(
                     yield content
                 elif kind == "note":
                     note(content)
+                elif kind == "stale":
+                    worker, share = busy.pop(pipe)
+                    worker.stop()
+                    waiting.append(share)
                 else:
                     worker, share = busy.pop(pipe)
                     worker.stop() if share.fresh else _release(worker)
@@ -53,17 +58,54 @@ def submit(
             worker.stop()
 
 
+def ask(samples: Sequence[Run], engine: Engine) -> Callable[[], Found]:
+    """Ask the processes that will train what a run's identity needs of them.
+
+    Args:
+        samples: one run of each arm, and one for the data alone.
+        engine: as configured.
+
+    Returns:
+        A function that waits for the answer; meanwhile other work can be done.
+    """
+    by_runtime: dict[tuple, list[Run]] = {}
+    for run in samples:
+        by_runtime.setdefault(astuple(run.settings.runtime), []).append(run)
+    shares = list(by_runtime.values())
+    if engine.name not in ("auto", "batched"):  # any process can look at the data
+        shares = [list(samples)]
+    asked = [(_take(share[0].settings.runtime), share) for share in shares]
+    for worker, share in asked:
+        worker.pipe.send(("identify", share, engine))
+    return lambda: merged([_answer(*one, engine) for one in asked])
+
+
+def _answer(worker: "_Worker", share: list[Run], engine: Engine) -> Found:
+    kind, content = worker.receive()
+    if kind == "stale":
+        worker.stop()
+        worker = _start(worker.runtime)
+        worker.pipe.send(("identify", share, engine))
+        kind, content = worker.receive()
+    _release(worker)
+    if kind == "mistake":
+        raise ValueError(content)
+    if kind == "failure":
+        raise RuntimeError(f"a training process failed:\n{content}")
+    return content
+
+
 def warm(runtime: Runtime, engine: Engine) -> None:
     """Start a process ahead of its work: TensorFlow takes seconds to import."""
     if not _idle.get(astuple(runtime)):
         worker = _start(runtime)
-        worker.pipe.send(((), engine))
+        worker.pipe.send(("train", (), engine))
         _release(worker)
 
 
 def _begin(share: Share, engine: Engine) -> tuple["_Worker", Share]:
     worker = _start(share.runtime) if share.fresh else _take(share.runtime)
-    worker.pipe.send((share.runs, engine))
+    worker.pipe.send(("train", share.runs, engine))
     return worker, share
 
 
@@ -169,10 +211,11 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
     No runs are a message too: import the engine ahead of its work.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    code = current.Code()
     started: set[Callable[[Runtime], None]] = set()  # engines may start a process alike
     while True:
         try:
-            runs, options = pipe.recv()
+            question, runs, options = pipe.recv()
         except EOFError:
             return  # the parent is gone
         try:
@@ -180,12 +223,23 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
                 engine = engines.load(options.name)
             if not runs:
                 continue
+            if code.is_stale(runs):
+                pipe.send(("stale", None))
+                return
+            current.check(runs)
             if engine.start not in started:
                 engine.start(runtime)
                 started.add(engine.start)
+            if question == "identify":
+                pipe.send(("found", engine.identify(runs, options)))
+                continue
+            checked = False
             for traces in engine.train(
                 runs, options, lambda text: pipe.send(("note", text))
             ):
+                if not checked:  # once more, when the code has been read
+                    current.check(runs)
+                    checked = True
                 pipe.send(("traces", traces))
             pipe.send(("done", None))
         except ValueError as error:

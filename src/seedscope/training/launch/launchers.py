@@ -5,14 +5,16 @@ one line of `LAUNCHERS`, and a file of its name in conf/launcher/ lets users ask
 What a process does with its share is the engine's business, not the launcher's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
 from seedscope.study import words
+from seedscope.study.identity import Found
 from seedscope.study.words import Engine, Run, Runtime
 from seedscope.trace.trace import Trace
 from seedscope.training.engines import Note
+from seedscope.training.launch import here
 from seedscope.training.launch.shares import Share, shares_of
 
 LAUNCHERS = {"here": "seedscope.training.launch.here"}
@@ -55,6 +57,14 @@ def check(name: str) -> None:
         raise ValueError(
             f"launcher.name={name!r} is unknown; choose one of {', '.join(LAUNCHERS)}"
         )
+
+
+def ask(samples: Sequence[Run], engine: Engine) -> Callable[[], Found]:
+    """Ask what a run's identity needs of a process that can train; see `here.ask`.
+
+    A process of this machine answers for every launcher: all have the same packages.
+    """
+    return here.ask(samples, engine)
 
 
 def train(

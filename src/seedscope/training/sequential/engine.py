@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from seedscope.study.words import Engine, Run
 from seedscope.trace.trace import Trace
 from seedscope.training.engines import Note
+from seedscope.training.identify import identify as identify
 from seedscope.training.runtime import start as start
 from seedscope.training.sequential import loops, naive
 

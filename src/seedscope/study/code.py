@@ -1,0 +1,195 @@
+"""Find the user's code that a study runs, by content, without running any of it.
+
+A `_target_` names a module; what that module imports decides a run as well. Modules are
+found as Python would find them, read and searched for imports, those inside functions
+too, and followed as far as they are the user's own: outside the standard library,
+outside site-packages and outside seedscope. Nothing is imported, since a user's module
+imports TensorFlow.
+
+What only shows while the code runs is not seen: a module whose name is computed, and
+files that code opens (data that a loader returns has a digest of its own).
+"""
+
+import ast
+import base64
+import hashlib
+import pickletools
+import re
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+from seedscope.study.functions import BYTES
+
+NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+Files = dict[str, Path]  # module -> its file
+
+
+def targets_of(tree: Any) -> Iterator[str]:
+    """Yield every `_target_` of a tree of settings.
+
+    A function that came along as bytes (functions.py) uses modules too: every name in
+    its bytes that may be one's.
+    """
+    if isinstance(tree, Mapping):
+        yield from _names_in(tree.get(BYTES))
+        for key, value in tree.items():
+            if key == "_target_" and isinstance(value, str):
+                yield value
+            else:
+                yield from targets_of(value)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            yield from targets_of(value)
+
+
+def users_code(targets: Iterable[str]) -> Files:
+    """Return the user's files behind `_target_`s, sorted by module.
+
+    Args:
+        targets: package.module.function.
+    """
+    modules = {target.rpartition(".")[0] for target in targets}
+    waiting = sorted(modules - {"__main__"})
+    seen: set[str] = set()
+    files: Files = {}
+    while waiting:
+        for name in _with_packages(waiting.pop()):
+            if name in seen:
+                continue
+            seen.add(name)
+            spec = _find(name)
+            path = None if spec is None else _own_file(spec)
+            if spec is None or path is None:
+                continue
+            files[name] = path
+            if path.suffix == ".py":
+                is_package = spec.submodule_search_locations is not None
+                package = name if is_package else name.rpartition(".")[0]
+                waiting += _imports(path, package)
+    return dict(sorted(files.items()))
+
+
+def digests(files: Files) -> dict[str, str]:
+    """Return the SHA-256 of each module's file."""
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files.items()
+    }
+
+
+def digest(files: Files) -> str:
+    """Return one SHA-256 of the user's code; of no code: the empty string."""
+    if not files:
+        return ""
+    text = "\n".join(f"{name} {sha}" for name, sha in digests(files).items())
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _names_in(sent: str | None) -> Iterator[str]:
+    """Yield what may be modules in a function's bytes, as if each were a target."""
+    if sent is None:
+        return
+    for _, argument, _ in pickletools.genops(base64.b64decode(sent)):
+        if isinstance(argument, str) and NAME.fullmatch(argument):
+            yield f"{argument}.function"
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    """Yield a module and the packages around it, whose `__init__` runs as well."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        if parts[0]:
+            yield ".".join(parts[:length])
+
+
+def _find(name: str) -> ModuleSpec | None:
+    """Find a module without importing the packages that it lies in."""
+    parent = name.rpartition(".")[0]
+    locations = None
+    if parent:
+        around = _find(parent)
+        if around is None or around.submodule_search_locations is None:
+            return None
+        if not _followed(around):
+            return None
+        locations = list(around.submodule_search_locations)
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(name, locations, None)
+        except (AttributeError, ImportError, ValueError):
+            continue
+        if spec is not None:
+            return spec
+    return None
+
+
+def _followed(spec: ModuleSpec) -> bool:
+    """Tell whether a package's modules may be the user's: a namespace may hold any."""
+    return spec.origin is None or _own_file(spec) is not None
+
+
+def _own_file(spec: ModuleSpec) -> Path | None:
+    """Return the file of a module if it is the user's."""
+    if spec.origin is None or not spec.has_location:
+        return None
+    path = Path(spec.origin).resolve()
+    if not path.is_file() or any(path.is_relative_to(f) for f in _others()):
+        return None
+    return path
+
+
+@cache
+def _others() -> tuple[Path, ...]:
+    """Return the folders whose code is not the user's."""
+    paths = sysconfig.get_paths()
+    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders |= {*site.getsitepackages(), site.getusersitepackages()}
+    ours = Path(__file__).resolve().parents[1]
+    return ours, *(Path(folder).resolve() for folder in folders)
+
+
+def _imports(path: Path, package: str) -> Iterator[str]:
+    """Yield the modules that a file may import.
+
+    Args:
+        path: Python source.
+        package: what relative imports are relative to.
+    """
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return  # Python says so when it is imported
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = _absolute(node, package)
+            yield start
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and _imports_by_name(node.func):
+            yield from (
+                argument.value
+                for argument in node.args[:1]
+                if isinstance(argument, ast.Constant)
+                and isinstance(argument.value, str)
+            )
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _imports_by_name(function: ast.expr) -> bool:
+    name = function.attr if isinstance(function, ast.Attribute) else None
+    name = function.id if isinstance(function, ast.Name) else name
+    return name in ("import_module", "__import__")

@@ -1,0 +1,57 @@
+"""Hold a training process to the code that its runs were planned with.
+
+A process reads the user's modules once. Where a file changes while it lives, the runs
+of the next job would be trained by the old code under the new code's name: then the
+process is stale and another one must train them. Where a file changes after runs were
+planned, they are not trained at all.
+"""
+
+from collections.abc import Sequence
+
+from seedscope.study import code
+from seedscope.study.identity import code_of
+from seedscope.study.words import Run
+
+
+class Code:
+    """The user's modules as this process reads them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}  # module -> digest when it was first needed
+
+    def is_stale(self, runs: Sequence[Run]) -> bool:
+        """Tell whether a module of these runs is not what this process has read."""
+        now: dict[str, str] = {}
+        for files in _files(runs).values():
+            now |= code.digests(files)
+        stale = any(self._known.get(name, sha) != sha for name, sha in now.items())
+        self._known = now | self._known
+        return stale
+
+
+def check(runs: Sequence[Run]) -> None:
+    """Refuse runs whose code is no longer what they were planned with.
+
+    Raises:
+        ValueError: it says what to do.
+    """
+    planned = {_key(run): run.identity.code for run in runs if run.identity is not None}
+    for key, files in _files(runs).items():
+        if key in planned and code.digest(files) != planned[key]:
+            raise ValueError(
+                f"the code of {', '.join(files)} was changed while its study trains; "
+                "what finished before is kept, start the command again to train the "
+                "changed code as another study"
+            )
+
+
+def _files(runs: Sequence[Run]) -> dict[str, code.Files]:
+    """Return the files of each set of targets, which few runs differ in."""
+    chosen = {_key(run): run for run in runs}
+    return {key: code_of(run.settings) for key, run in chosen.items()}
+
+
+def _key(run: Run) -> str:
+    settings = run.settings
+    parts = (settings.data, settings.model, settings.optimizer, vars(settings.loop))
+    return " ".join(code.targets_of(parts))
