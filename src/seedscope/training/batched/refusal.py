@@ -63,6 +63,8 @@ def no_gain(runs: Sequence[Run]) -> str | None:
         if own_loop(run.settings):
             return None
         examples = load(run)
+        if _own(run, examples):
+            return None
         model = program_of(kind_of(run, examples), run, examples, None).built.model
         size = run.settings.loop.batch_size or len(examples.parts.train)
         reasons.append(gains_nothing(model, size))
