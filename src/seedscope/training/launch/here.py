@@ -10,12 +10,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from seedscope.study.identity import Found, merged
@@ -24,6 +26,8 @@ from seedscope.trace.trace import Trace
 from seedscope.training import current, engines
 from seedscope.training.engines import Note
 from seedscope.training.launch.shares import Share
+
+LESS = "lower engine.workers or engine.group_size"  # what takes less memory
 
 
 def submit(
@@ -105,7 +109,7 @@ def warm(runtime: Runtime, engine: Engine) -> None:
 
 def _begin(share: Share, engine: Engine) -> tuple["_Worker", Share]:
     worker = _start(share.runtime) if share.fresh else _take(share.runtime)
-    worker.pipe.send(("train", share.runs, engine))
+    worker.send(("train", share.runs, engine))
     return worker, share
 
 
@@ -119,17 +123,35 @@ class _Worker:
     runtime: Runtime
     process: BaseProcess
     pipe: Connection
+    killed_before: int  # processes that were killed for memory before it started
 
     def receive(self) -> tuple[str, Any]:
         try:
             return self.pipe.recv()
-        except EOFError:
-            self.process.join()
-            raise RuntimeError(
-                f"a training process died with exit code {self.process.exitcode} "
-                "(-9: killed, often for lack of memory); what had finished is kept, "
-                "start the same command again to train the rest"
-            ) from None
+        except (EOFError, OSError):  # between two messages, or in the middle of one
+            raise self.death() from None
+
+    def send(self, content: Any) -> None:
+        try:
+            self.pipe.send(content)
+        except OSError:
+            raise self.death() from None
+
+    def death(self) -> RuntimeError:
+        """Say how the process ended, and what to do about it."""
+        self.process.join()
+        code = self.process.exitcode
+        why = ""
+        if code == -signal.SIGKILL:
+            sure = _killed_for_memory() > self.killed_before
+            why = (
+                f" (killed {'' if sure else 'by the system, most likely '}for lack of "
+                f"memory: {LESS})"
+            )
+        return RuntimeError(
+            f"a training process died with exit code {code}{why}; what had finished is "
+            "kept, start the same command again to train the rest"
+        )
 
     def stop(self) -> None:
         self.process.terminate()
@@ -157,10 +179,33 @@ def _start(runtime: Runtime) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, runtime), daemon=True)
-    with _environment(runtime), _no_main():
+    killed_before = _killed_for_memory()
+    with _environment(runtime), _no_main(), _no_interrupts():
         process.start()
     theirs.close()
-    return _Worker(runtime, process, ours)
+    return _Worker(runtime, process, ours, killed_before)
+
+
+def _killed_for_memory() -> int:
+    """Return how many processes the kernel has killed here; 0 where it does not say."""
+    try:
+        events = Path("/sys/fs/cgroup/memory.events").read_text().split()
+        return int(events[events.index("oom_kill") + 1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let a process be born deaf to Ctrl-C: its parent decides when to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -210,13 +255,20 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
 
     No runs are a message too: import the engine ahead of its work.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     code = current.Code()
     started: set[Callable[[Runtime], None]] = set()  # engines may start a process alike
+
+    def send(kind: str, content: Any) -> None:
+        try:
+            pipe.send((kind, content))
+        except OSError:
+            sys.exit()  # the parent is gone, and nobody is left to be told
+
     while True:
         try:
             question, runs, options = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return  # the parent is gone
         try:
             with _silent():
@@ -231,21 +283,29 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
                 engine.start(runtime)
                 started.add(engine.start)
             if question == "identify":
-                pipe.send(("found", engine.identify(runs, options)))
+                send("found", engine.identify(runs, options))
                 continue
             checked = False
-            for traces in engine.train(
-                runs, options, lambda text: pipe.send(("note", text))
-            ):
+            for traces in engine.train(runs, options, lambda text: send("note", text)):
                 if not checked:  # once more, when the code has been read
                     current.check(runs)
                     checked = True
-                pipe.send(("traces", traces))
-            pipe.send(("done", None))
+                send("traces", traces)
+            send("done", None)
         except ValueError as error:
-            pipe.send(("mistake", str(error)))
+            send("mistake", str(error))
+        except MemoryError as error:
+            send("mistake", f"a run needs more memory than there is ({error}); {LESS}")
         except Exception:
-            pipe.send(("failure", traceback.format_exc()))
+            send("failure", traceback.format_exc())
+
+
+def _end_with_parent() -> None:
+    """End at once, without a word, when the parent has ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
 
 
 @contextmanager
