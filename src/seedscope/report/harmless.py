@@ -19,7 +19,10 @@ from rich.segment import Segment
 
 from seedscope.study.characters import harmless
 
-MEANT = re.compile(r"([\\`*\[\]<>|~#!$&]|(?<!\w)_|_(?!\w))")  # by Markdown
+MEANT = re.compile(  # what Markdown means something by
+    r"([\\`*|~$]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|!(?=\[)|\](?=[(\[:])|(?<!\w)_|_(?!\w))"
+)
+ITEM = re.compile(r"^(\s*)([#>]|[-+=](?=[\s=-])|\d+(?=[.)]\s))")  # begins a line
 LINK = re.compile(r"(?i)(://|\bwww\.|@)")  # which viewers make links of
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -28,7 +31,7 @@ def markdown(text: str) -> str:
     """Return a text that Markdown shows as it is, on one line."""
     text = MEANT.sub(r"\\\1", harmless(text.replace("\n", " ")))
     text = LINK.sub(lambda found: re.sub(r"([:/.@])", r"\\\1", found[0]), text)
-    return re.sub(r"^(\s*)([-+=]|\d+(?=[.)]))", r"\1&#8203;\2", text)
+    return ITEM.sub(r"\1&#8203;\2", text)
 
 
 def for_spreadsheets(table: pl.DataFrame) -> pl.DataFrame:
