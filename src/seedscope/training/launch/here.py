@@ -80,7 +80,7 @@ def ask(samples: Sequence[Run], engine: Engine) -> Callable[[], Found]:
         shares = [list(samples)]
     asked = [(_take(share[0].settings.runtime), share) for share in shares]
     for worker, share in asked:
-        worker.pipe.send(("identify", share, engine))
+        worker.send(("identify", share, engine))
     return lambda: merged([_answer(*one, engine) for one in asked])
 
 
@@ -89,7 +89,7 @@ def _answer(worker: "_Worker", share: list[Run], engine: Engine) -> Found:
     if kind == "stale":
         worker.stop()
         worker = _start(worker.runtime)
-        worker.pipe.send(("identify", share, engine))
+        worker.send(("identify", share, engine))
         kind, content = worker.receive()
     _release(worker)
     if kind == "mistake":
@@ -103,7 +103,7 @@ def warm(runtime: Runtime, engine: Engine) -> None:
     """Start a process ahead of its work: TensorFlow takes seconds to import."""
     if not _idle.get(astuple(runtime)):
         worker = _start(runtime)
-        worker.pipe.send(("train", (), engine))
+        worker.send(("train", (), engine))
         _release(worker)
 
 
@@ -276,7 +276,7 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
             if not runs:
                 continue
             if code.is_stale(runs):
-                pipe.send(("stale", None))
+                send("stale", None)
                 return
             current.check(runs)
             if engine.start not in started:
