@@ -146,7 +146,9 @@ def _train(study: Study) -> Trained:
         for text in [*notes, *more, *log.notes]:
             progress.note(text)
         together = engine.name == "batched"
-        for share in log.shares(engine.workers, together, progress.note):
+        launcher = launchers.load(study.launcher.name)
+        slots = launcher.slots(engine, study.launcher, progress.note)
+        for share in log.shares(slots, together, progress.note):
             for traces in launchers.train(
                 share,
                 engine,

@@ -99,6 +99,11 @@ def _answer(worker: "_Worker", share: list[Run], engine: Engine) -> Found:
     return content
 
 
+def slots(engine: Engine, options: Launcher, note: Note) -> int:
+    """Return how many processes train side by side: as many as were asked for."""
+    return engine.workers
+
+
 def warm(runtime: Runtime, engine: Engine) -> None:
     """Start a process ahead of its work: TensorFlow takes seconds to import."""
     if not _idle.get(astuple(runtime)):
@@ -224,18 +229,21 @@ def _no_main() -> Iterator[None]:
         main.update(before)
 
 
+def environment(runtime: Runtime) -> dict[str, str]:
+    """Return the environment variables that a process of a runtime is born with."""
+    wanted = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
+    if runtime.hash_seed is not None:
+        wanted["PYTHONHASHSEED"] = str(runtime.hash_seed)
+    if runtime.onednn is not None:
+        wanted["TF_ENABLE_ONEDNN_OPTS"] = str(int(runtime.onednn))
+    return wanted
+
+
 @contextmanager
 def _environment(runtime: Runtime) -> Iterator[None]:
     """Set the environment variables that a process must be born with."""
-    wanted = {
-        "PYTHONHASHSEED": None if runtime.hash_seed is None else str(runtime.hash_seed),
-        "TF_ENABLE_ONEDNN_OPTS": (
-            None if runtime.onednn is None else str(int(runtime.onednn))
-        ),
-        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
-    }
-    before = {key: os.environ.get(key) for key in wanted}
-    changed = {key: value for key, value in wanted.items() if value is not None}
+    changed = environment(runtime)
+    before = {key: os.environ.get(key) for key in changed}
     os.environ.update(changed)
     try:
         yield
