@@ -8,13 +8,21 @@ from composing import plan
 from seedscope.analysis.compare import compare
 from seedscope.report.plots import draw, plot_spreads
 from seedscope.runs.table import Runs
+from seedscope.study.seeds import FREE
 from seedscope.trace import curves as traces
 
 
 def runs_of(arms, score="test/accuracy", **extra):
     """Return runs with {arm: scores}."""
+    vary = {"all": " ".join(FREE)}
     rows = [
-        {"arm": arm, "block": 0, "vary": arm, "diverged": False, score: float(value)}
+        {
+            "arm": arm,
+            "block": 0,
+            "vary": vary.get(arm, arm),
+            "diverged": False,
+            score: float(value),
+        }
         for arm, values in arms.items()
         for value in values
     ]

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import polars as pl
 import pytest
 from test_comparison import runs_of
 
@@ -17,9 +18,11 @@ from seedscope.report.rounding import (
     unit_of,
     with_interval,
 )
-from seedscope.report.tables import rows, short_names, terminal
+from seedscope.report.tables import rows, terminal
 from seedscope.runs import question
 from seedscope.runs.score import score
+from seedscope.runs.table import Runs
+from seedscope.study.arms import encode
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_free_text_reaches_hydra_whole():
         ("level=2", "level=2.0 must be between 0 and 1"),
         ("a=init", "a= needs b=: name the two groups"),
         ("b=init", "b= needs a=: name the two groups"),
-        ("table=scores.txt", r"there is no such file"),
+        ("table=scores.txt", r"must end in .csv or .parquet"),
         ("table=nowhere.csv", "there is no such file"),
         ("score=[acc]", "score= needs table="),
         ("group_by=[params.x]", "group_by= needs experiment="),
@@ -151,14 +154,18 @@ def test_a_mistake_in_the_question_is_named(override, message):
 
 
 @pytest.mark.parametrize(
-    ("arms", "head", "names"),
+    ("levels", "head", "names"),
     [
-        (["batch_size:8", "batch_size:32"], "batch_size", ["8", "32"]),
-        (["labels:a rate:1", "labels:b rate:1"], "arm", None),
-        (["none", "init", "all"], "arm", None),
-        (["batch_size:8", "rate:8"], "arm", None),
-        (["batch_size:8"], "arm", None),
+        ([{"loop.batch_size": 8}, {"loop.batch_size": 32}], "batch_size", ["8", "32"]),
+        ([{"labels": "a", "rate": 1}, {"labels": "b", "rate": 1}], "arm", None),
+        ([{}, {}, {}], "arm", None),
+        ([{"batch_size": 8}, {"rate": 8}], "arm", None),
+        ([{"batch_size": 8}], "arm", None),
+        ([{"rate": "a:b"}, {"rate": "c d"}], "rate", ["a:b", "c d"]),
+        ([{"model": {"name": "x"}}, {"model": None}], "model", ["x", "none"]),
     ],
 )
-def test_a_setting_that_all_arms_share_is_named_once(arms, head, names):
-    assert short_names(arms) == (head, names or arms)
+def test_a_setting_that_all_arms_share_is_named_once(levels, head, names):
+    arms = [f"arm {number}" for number in range(len(levels))]
+    table = pl.DataFrame({"arm": arms, "levels": list(map(encode, levels))})
+    assert Runs("made", table, ()).short_names(arms) == (head, names or arms)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from composing import read
 
+from seedscope.analysis.arms import everything
 from seedscope.store import log as log_module
 from seedscope.store import opening
 from seedscope.store.log import open_study
@@ -223,3 +224,53 @@ def test_parts_of_the_study_are_world_readable_parquet(store):
     assert {p.name for p in parts.iterdir()} == {"batch", "epoch", "predictions"}
     for part in parts.glob("*/*.parquet"):
         assert stat.S_IMODE(part.stat().st_mode) & 0o400
+
+
+def test_mlflow_holds_the_whole_key_of_an_arm_and_gives_it_back(store):
+    made, runs = study("factor=batch_size", "replicates=1")
+    train_all(store, made, runs)
+    read_back = read_study(store, "latest")
+    (run, *_) = logged(store)
+    assert run.data.params["arm"] == run.data.tags["seedscope.arm"]
+    names = [f"batch_size:{size}" for size in (8, 32, 128, "none")]
+    assert list(read_back.arms()) == names
+    key = read_back.keys["batch_size:8"]
+    assert (key.vary, key.levels) == (("init", "shuffle"), {"loop.batch_size": 8})
+    assert len({key.settings for key in read_back.keys.values()}) == 4
+    assert read_back.find("8") == "batch_size:8"
+
+
+def test_a_share_needs_equal_settings_in_mlflow(store):
+    for factor in ("all", "init", "batch_size"):
+        train_all(store, *study(f"factor={factor}", "replicates=2", "name=shares"))
+    runs = read_study(store, "shares")
+    found = {arm: everything(runs, arm) for arm in runs.arms()}
+    assert found == {
+        "all": None,
+        "init": "all",
+        "batch_size:8": None,
+        "batch_size:32": "all",  # the size at which `all` was trained
+        "batch_size:128": None,
+        "batch_size:none": None,
+    }
+
+
+def test_arms_of_one_name_and_two_settings_both_stay(store):
+    for setting in ("loop.epochs", "model.epochs"):
+        levels = f"factor.levels={{{setting}:[2]}}"
+        more = ["+model.epochs=1", "factor=init", f"++{levels}", "factor.name=x"]
+        made = read(*more, "replicates=2", "name=both")
+        train_all(store, made, plan_runs(made))
+    arms = read_study(store, "both").arms()
+    assert [len(table) for table in arms.values()] == [2, 2]
+    assert all(name.startswith("x epochs:2") for name in arms)
+
+
+def test_a_store_of_version_0_1_has_no_levels_and_is_read_by_its_arms_names(store):
+    train_all(store, *study("factor=batch_size", "replicates=2", "name=old"))
+    for run in logged(store):
+        store.client.delete_tag(run.info.run_id, "seedscope.levels")
+    runs = read_study(store, "old")
+    names = [f"batch_size:{size}" for size in (8, 32, 128, "none")]
+    assert list(runs.arms()) == names
+    assert {key.vary for key in runs.keys.values()} == {("init", "shuffle")}

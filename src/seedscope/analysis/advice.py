@@ -21,7 +21,7 @@ def advise(arms: Sequence[ArmResult], score: str, level: float) -> Advice | None
     ]
     if not able:
         return None
-    free = [arm for arm in able if arm.name.split(" ")[0] == "all"]
+    free = [arm for arm in able if arm.free]
     arm = free[0] if free else max(able, key=lambda arm: arm.spreads[score].sd)
     spread = arm.spreads[score]
     said = what_can_be_said(spread.replicates, spread.sd, level)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from seedscope.analysis.results import Repeats
+from seedscope.runs.table import Runs
 from seedscope.stats.backgrounds import alone_share
 from seedscope.stats.share import Share
 from seedscope.stats.spread import Spread, spread
@@ -39,10 +40,13 @@ def spreads(
     return found
 
 
-def everything(arm: str) -> str:
-    """Return the name of the arm that varies every source at the same levels."""
-    _, space, level = arm.partition(" ")
-    return f"all{space}{level}"
+def everything(runs: Runs, arm: str) -> str | None:
+    """Return the arm that leaves every source free at the same settings as another."""
+    own = runs.keys[arm]
+    for name, key in runs.keys.items():
+        if key.free and name != arm and not own.free and key.beside(own):
+            return name
+    return None
 
 
 def shares(

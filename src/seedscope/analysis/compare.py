@@ -84,15 +84,14 @@ def _arm(
     runs: Runs,
     level: float,
 ) -> ArmResult:
-    vary = tuple(str(table["vary"][0]).split())
-    everything = tables.get(arms.everything(name))
-    if everything is table:
-        everything = None
+    key, whole = runs.keys[name], arms.everything(runs, name)
+    everything = None if whole is None else tables[whole]
     lead, held = scores[0], arms.scores_of(table, scores[0])[0]
     test_set, remarks = predictions.on_test_set(runs, table, level)
     return ArmResult(
         name=name,
-        vary=vary,
+        vary=key.vary,
+        free=key.free,
         runs=len(table),
         diverged=int(table["diverged"].sum()),
         planned=runs.planned.get(name, len(table)),
@@ -103,6 +102,6 @@ def _arm(
         else {},
         test_set=test_set,
         weight_distance=weights.distances(runs, table, level),
-        repeats=None if vary else arms.repeats(table),
+        repeats=None if key.vary else arms.repeats(table),
         notes=(*notes.of_arm(name, table, runs), *remarks),
     )

@@ -63,6 +63,7 @@ class ArmResult:
 
     name: str
     vary: tuple[str, ...]
+    free: bool  # all varies that varies where nobody fixes a seed
     runs: int  # finished, diverged ones included
     diverged: int
     planned: int

@@ -6,9 +6,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import Comparison, Level
-from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import NONE, rounded
-from seedscope.report.tables import short_names, unit_in
+from seedscope.report.tables import unit_in
 
 TITLE = "Levels at which nothing varies"
 CAPTION = (
@@ -35,7 +34,7 @@ HEADS = (
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """Return the text of each level's cells."""
-    _, names = short_names([level.arm for level in comparison.levels])
+    _, names = comparison.runs.short_names([v.arm for v in comparison.levels])
     return [
         _row(comparison, level, name)
         for level, name in zip(comparison.levels, names, strict=True)
@@ -96,4 +95,4 @@ def _number(value: float | None) -> str:
 
 
 def _line(cells) -> str:
-    return "| " + " | ".join(text(cell) for cell in cells) + " |"
+    return "| " + " | ".join(cells) + " |"

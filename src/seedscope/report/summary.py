@@ -86,7 +86,7 @@ def _overall(comparison: Comparison) -> Iterator[str]:
     mean = [unit.scale * v for v in (spread.mean, spread.mean_low, spread.mean_high)]
     sd = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
     apart, rough = [WITHIN * v for v in sd], spread.approximate
-    what = "With every source left free" if _is_free(arm) else f"In arm {arm.name}"
+    what = "With every source left free" if arm.free else f"In arm {arm.name}"
     yield (
         f"{what}, {comparison.score} over {spread.replicates} runs is "
         f"{with_interval(*mean, unit.of_score)} with a standard deviation of "
@@ -171,7 +171,7 @@ def _test_set(comparison: Comparison) -> Iterator[str]:
     ]
     if not found:
         return
-    arm = max(found, key=lambda arm: (_is_free(arm), arm.test_set.split.observed))
+    arm = max(found, key=lambda arm: (arm.free, arm.test_set.split.observed))
     split = arm.test_set.split
     ends = (split.share_low, split.share_high)
     part = percent(split.share, *ends, split.approximate)
@@ -239,10 +239,6 @@ def _reference(comparison: Comparison) -> ArmResult | None:
     if comparison.advice is None:
         return None
     return next(a for a in comparison.arms if a.name == comparison.advice.arm)
-
-
-def _is_free(arm: ArmResult) -> bool:
-    return arm.name.split(" ")[0] == "all"
 
 
 def _nothing(comparison: Comparison) -> str:

@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import ArmResult, Comparison
-from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
     Unit,
@@ -89,21 +88,11 @@ def columns(table: Sequence[Row]) -> list[str]:
     return names[:4] + filled
 
 
-def short_names(arms: Sequence[str]) -> tuple[str, list[str]]:
-    """Return what to call arms below a head: without the setting that all share."""
-    parts = [arm.partition(":") for arm in arms]
-    heads = {head for head, _, _ in parts}
-    levels = [level for _, _, level in parts]
-    if len(arms) < 2 or len(heads) > 1 or not all(levels) or ":" in "".join(levels):
-        return "arm", list(arms)
-    return heads.pop(), levels
-
-
 def terminal(comparison: Comparison, score: str) -> Table:
     """Return the table of one score for `rich`."""
     body = rows(comparison, score)
     shown = columns(body)
-    head, names = short_names([row.arm for row in body])
+    head, names = comparison.runs.short_names([row.arm for row in body])
     body = [replace(row, arm=name) for row, name in zip(body, names, strict=True)]
     title = f"{score}, intervals at {100 * comparison.level:g} %"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
@@ -267,4 +256,4 @@ def _part(tested) -> str:
 
 
 def _line(cells) -> str:
-    return "| " + " | ".join(text(str(c)) for c in cells) + " |"
+    return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"

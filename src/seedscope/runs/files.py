@@ -24,6 +24,7 @@ from seedscope.runs.tables import columns, formats
 from seedscope.runs.tables.cells import wrong_cell
 from seedscope.runs.tables.folder import Folder, read_folder
 from seedscope.runs.tables.turned import turned
+from seedscope.study.arms import encode, names_of
 from seedscope.study.direction import Better
 
 OWN = (  # columns that say what a run is
@@ -31,6 +32,8 @@ OWN = (  # columns that say what a run is
     "arm",
     "factor",
     "vary",
+    "levels",
+    "settings",
     "design",
     "replicate",
     "block",
@@ -408,14 +411,12 @@ def _runs(rows: _Rows) -> Runs:
     if "diverged" in frame.columns and "diverged" not in keys.taken:
         told = frame["diverged"].cast(pl.String).str.to_lowercase()
         diverged = diverged | told.is_in(["true", "1", "yes"]).fill_null(False)
-    table = pl.DataFrame(
-        {
-            "run_id": rows.names,
-            "arm": _arms(frame, keys.groups),
-            "replicate": range(len(frame)),
-            "block": [0] * len(frame),
-            "diverged": diverged,
-        }
+    table = _arms(frame, keys.groups).select(
+        pl.Series("run_id", rows.names),
+        pl.all(),
+        pl.Series("replicate", range(len(frame))),
+        pl.lit(0, pl.Int64).alias("block"),
+        diverged.alias("diverged"),
     )
     scores = {name: _score(frame[name], keys.path) for name in keys.score}
     scores, ended_badly, empty = judged(scores)
@@ -441,16 +442,21 @@ def _runs(rows: _Rows) -> Runs:
     )
 
 
-def _arms(rows: pl.DataFrame, groups: Sequence[str]) -> list[str]:
+def _arms(rows: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
+    """Return the name of each row's arm, and the levels that it is made of."""
     if not groups:
-        return ["every run"] * len(rows)
-    return [
-        " ".join(
-            f"{name}:{'missing' if value is None else value}"
-            for name, value in zip(groups, values, strict=True)
-        )
-        for values in rows.select(groups).iter_rows()
-    ]
+        return pl.DataFrame({"arm": ["every run"] * len(rows)})
+    own = rows.select(groups).rows()
+    distinct = list(dict.fromkeys(own))
+    levels = [dict(zip(groups, values, strict=True)) for values in distinct]
+    place = {values: number for number, values in enumerate(distinct)}
+    made = pl.DataFrame(
+        {
+            "arm": names_of(levels),
+            "levels": [encode(level) for level in levels],
+        }
+    )
+    return made[[place[values] for values in own]]
 
 
 def _codes(column: pl.Series, source: str) -> pl.Series:

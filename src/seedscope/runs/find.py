@@ -34,18 +34,17 @@ def _find(name: str, question: Question, store: Store | None) -> Runs:
     if store is None or question.experiment or name not in study_names(store):
         around = readers.read(question)
         arms = list(around.arms())
-        if name in arms:
-            return around.arm(name)
+        if (arm := around.find(name)) is not None:
+            return around.arm(arm)
     studies = [] if store is None else study_names(store)
     if name in studies:
         return read_study(store, name)
-    study, _, arm = name.partition(":")
-    if study in studies:
-        whole = read_study(store, study)
-        if arm in whole.arms():
+    for study in (study for study in studies if name.startswith(f"{study}:")):
+        whole, asked = read_study(store, study), name.removeprefix(f"{study}:")
+        if (arm := whole.find(asked)) is not None:
             return whole.arm(arm)
         raise ValueError(
-            f"{name}: study {study} has no arm {arm!r}; it has "
+            f"{name}: study {study} has no arm {asked!r}; it has "
             f"{', '.join(whole.arms())}"
         )
     raise ValueError(

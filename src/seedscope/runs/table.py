@@ -1,18 +1,80 @@
 """The runs that a comparison looks at, wherever they were logged, as one table.
 
 A row is a run. Columns without a slash say what it is (`run_id`, `arm`, `factor`,
-`vary`, `replicate`, `block`, `diverged`, `seed.<source>`, ...), the columns in `scores`
-are what it reached. A run that does not hold a score has null there.
+`vary`, `levels`, `settings`, `replicate`, `block`, `diverged`, `seed.<source>`, ...),
+the columns in `scores` are what it reached. A run that does not hold a score has null
+there.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from seedscope.runs.score import Score, score
+from seedscope.study.arms import decode, label, short
+from seedscope.study.seeds import FREE
+
+
+@dataclass(frozen=True)
+class ArmKey:
+    """What makes an arm: data, never its name."""
+
+    factor: str
+    vary: tuple[str, ...]  # the sources that vary
+    levels: Mapping[str, Any]  # setting -> value; empty where none is known
+    settings: str | None  # equal where all settings are equal; None: not known
+
+    @property
+    def free(self) -> bool:
+        """Tell whether all varies that varies where nobody fixes a seed."""
+        return set(FREE) <= set(self.vary)
+
+    def beside(self, other: "ArmKey") -> bool:
+        """Tell whether two arms differ in what they vary alone."""
+        if self.settings is None or other.settings is None:
+            return self.settings == other.settings and self.levels == other.levels
+        return self.settings == other.settings
+
+
+def places(keys: Sequence[ArmKey]) -> list[int]:
+    """Return the order in which to show arms that were planned in this one."""
+    factors = list(dict.fromkeys(key.factor for key in keys))
+    ranks = {}
+    for setting in {setting for key in keys for setting in key.levels}:
+        ranks[setting] = _ranks([key.levels.get(setting) for key in keys])
+
+    def place(number: int) -> tuple:
+        key = keys[number]
+        levels = [ranks[setting][number] for setting in key.levels]
+        return factors.index(key.factor), levels if key.vary else [], number
+
+    return sorted(range(len(keys)), key=place)
+
+
+def _ranks(values: Sequence[Any]) -> list[float]:
+    """Return numbers as they are, none last; else the order of first appearance."""
+    numbers = [_number(value) for value in values]
+    if all(number is not None for number in numbers):
+        return [number for number in numbers if number is not None]
+    seen: list[str] = list(dict.fromkeys(repr(value) for value in values))
+    return [float(seen.index(repr(value))) for value in values]
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return math.inf  # a full batch, all examples
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return None if math.isnan(number) else number
 
 
 @dataclass(frozen=True)
@@ -49,24 +111,60 @@ class Runs:
         )
         return [v for v in (finite.min(), finite.max()) if isinstance(v, int | float)]
 
-    def arms(self) -> dict[str, pl.DataFrame]:
-        """Return the runs of each arm, in planned order: groups of runs end in any.
+    @cached_property
+    def keys(self) -> dict[str, ArmKey]:
+        """Return what makes each arm, by its name."""
+        held = [c for c in ("factor", "vary", "levels", "settings") if c in self.table]
+        first = self.table.group_by("arm", maintain_order=True).agg(
+            pl.col(held).drop_nulls().first()
+        )
+        return {row.pop("arm"): _key(row) for row in first.iter_rows(named=True)}
 
-        Factors come in the order in which they were trained, as do runs without a plan.
+    def arms(self) -> dict[str, pl.DataFrame]:
+        """Return the runs of each arm: groups of runs end in any.
+
+        Factors come in the order in which they were trained; levels that are numbers
+        by size, the others as planned. Where nothing varies the plan stays, because
+        its first level is the baseline of the others.
         """
         groups = self.table.partition_by("arm", maintain_order=True)
         found = {group["arm"][0]: group for group in groups}
-        if not self.planned:
-            return found
-        plan = {arm: place for place, arm in enumerate(self.planned)}
-        factors = list(dict.fromkeys(self.table["factor"]))
+        plan = [arm for arm in self.planned if arm in found]
+        plan += [arm for arm in found if arm not in self.planned]
+        order = places([self.keys[arm] for arm in plan])
+        return {plan[place]: found[plan[place]] for place in order}
 
-        def place(arm: str) -> tuple[int, int]:
-            return factors.index(found[arm]["factor"][0]), plan.get(arm, len(plan))
+    def find(self, name: str) -> str | None:
+        """Return the arm that is called so, also by the short name that tables show."""
+        arms = list(self.arms())
+        if name in arms:
+            return name
+        _, shown = self.short_names(arms)
+        return arms[shown.index(name)] if name in shown else None
 
-        return {arm: found[arm] for arm in sorted(found, key=place)}
+    def short_names(self, arms: Sequence[str]) -> tuple[str, list[str]]:
+        """Return what to call arms below a head: without the setting that all share."""
+        levels = [dict(self.keys[arm].levels) for arm in arms]
+        settings = {setting for own in levels for setting in own}
+        factors = {self.keys[arm].factor for arm in arms}
+        if len(arms) < 2 or not all(levels) or len(settings) > 1 or len(factors) > 1:
+            return "arm", list(arms)
+        (setting,) = settings
+        names = [label(own[setting]) for own in levels]
+        if len(set(names)) < len(names):
+            return "arm", list(arms)
+        return short(setting), names
 
     def arm(self, name: str) -> "Runs":
         """Return one arm as runs of their own."""
         rows = self.table.filter(pl.col("arm") == name)
         return replace(self, title=name, table=rows)
+
+
+def _key(row: Mapping[str, str | None]) -> ArmKey:
+    return ArmKey(
+        factor=row.get("factor") or "",
+        vary=tuple((row.get("vary") or "").split()),
+        levels=decode(row.get("levels")),
+        settings=row.get("settings"),
+    )

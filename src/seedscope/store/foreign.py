@@ -15,6 +15,7 @@ from seedscope.runs.diverged import judged
 from seedscope.runs.duplicates import shared_seeds
 from seedscope.runs.table import Runs
 from seedscope.store.store import Store, search
+from seedscope.study.arms import encode, names_of
 
 CURVES_AT_MOST = 400  # histories that are read unasked: MLflow takes .1 s for each
 READERS = 4  # histories that are read at once
@@ -257,7 +258,7 @@ def _table(
     table = pl.DataFrame(
         {
             "run_id": [run.info.run_id for run in found],
-            "arm": [_arm(run, wanted.group_by) for run in found],
+            **_arms(found, wanted.group_by),
             "replicate": range(len(found)),
             "block": [0] * len(found),
             "diverged": diverged | failed,
@@ -299,9 +300,19 @@ def _varied(table: pl.DataFrame, sources: Sequence[str]) -> pl.Expr:
     )
 
 
-def _arm(run: Logged, group_by: Sequence[str]) -> str:
-    values = [f"{key.split('.', 1)[-1]}:{_lookup(run, key)}" for key in group_by]
-    return " ".join(values) or "every run"
+def _arms(found: Sequence[Logged], group_by: Sequence[str]) -> dict[str, list[str]]:
+    """Return the name of each run's arm, and the levels that it is made of."""
+    if not group_by:
+        return {"arm": ["every run"] * len(found)}
+    names = [key.partition(".")[2] for key in group_by]
+    if len(set(names)) < len(names):  # a tag and a parameter of one name
+        names = list(group_by)
+    own = [tuple(_lookup(run, key) for key in group_by) for run in found]
+    distinct = list(dict.fromkeys(own))
+    levels = [dict(zip(names, values, strict=True)) for values in distinct]
+    called = dict(zip(distinct, names_of(levels), strict=True))
+    text = dict(zip(distinct, map(encode, levels), strict=True))
+    return {"arm": [called[v] for v in own], "levels": [text[v] for v in own]}
 
 
 def _copies(found: Sequence[Logged]) -> Iterator[str]:

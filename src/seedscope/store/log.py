@@ -36,7 +36,7 @@ from seedscope.store import identity as identities
 from seedscope.store.lease import MOST, Lease
 from seedscope.store.patience import at_once
 from seedscope.store.store import Store, quoted, search, told
-from seedscope.study import code
+from seedscope.study import arms, code
 from seedscope.study import identity as study_identity
 from seedscope.study.functions import without_bytes
 from seedscope.study.places import home
@@ -214,6 +214,7 @@ class StudyLog:
                 "block": run.block,
                 "fingerprint": run.fingerprint,
                 "vary": " ".join(run.vary),
+                "levels": dict(run.levels),
                 **{f"seed.{source}": seed for source, seed in run.seeds.items()},
             }
             for run in runs
@@ -413,7 +414,7 @@ def _run_params(run: Run) -> dict[str, str]:
     """Return the whole configuration of a run and its seeds, flat."""
     settings = flat(without_bytes(without_secrets(asdict(run.settings))))
     seeds = {f"seed.{source}": seed for source, seed in run.seeds.items()}
-    return {key: str(value) for key, value in (settings | seeds).items()}
+    return {key: str(v) for key, v in (settings | seeds | {"arm": run.arm}).items()}
 
 
 def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
@@ -428,6 +429,7 @@ def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
         "seedscope.factor": run.factor,
         "seedscope.arm": run.arm,
         "seedscope.vary": " ".join(run.vary),
+        "seedscope.levels": arms.encode(run.levels),
         "seedscope.design": study.design.name,
         "seedscope.block": str(run.block),
         "seedscope.replicate": str(run.replicate),
@@ -440,7 +442,7 @@ def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
         **_weight_digests(trace),
         **{f"digest.{name}": value for name, value in trace.digests.items()},
         **{f"runtime.{name}": value for name, value in trace.facts.items()},
-        **(trace.machine or hardware.machine()),
+        **hardware.machine(),
         **own,
     }
 
@@ -456,8 +458,8 @@ def _job_name(study: Study, runs: Sequence[Run]) -> str:
     factor = study.factor.name or "none"
     if not (study.swept or study.factor.levels):
         return factor
-    arms = json.dumps(sorted({run.arm for run in runs}))
-    return f"{factor}-{hashlib.sha256(arms.encode()).hexdigest()[:6]}"
+    keys = json.dumps(sorted({(run.arm, arms.encode(run.levels)) for run in runs}))
+    return f"{factor}-{hashlib.sha256(keys.encode()).hexdigest()[:6]}"
 
 
 def _code_tags(study: Study) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Read runs back from MLflow, as one table."""
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,8 +15,10 @@ from seedscope.runs.score import directions
 from seedscope.runs.table import Runs
 from seedscope.store import parts
 from seedscope.store.store import Store, search, told
+from seedscope.study.arms import encode
 from seedscope.study.direction import read_better
 
+ArmTags = tuple[str, str | None]  # its name and levels, as they were logged
 CURVES = ("batch/", "batch_reported/", "train/", "val/", "system/")
 TAGS = ("factor", "arm", "vary", "design", "block", "replicate", "engine")
 TOLD = (  # what a run says of where it started and of whose step trained it
@@ -63,14 +67,14 @@ def _read_study(store: Store, name: str) -> Runs:
     traces, remarks = parts.sound(store, study_id, finished)
     read = Runs(
         title=title,
-        table=_table(rows, finished, sorted({*scores, *last})),
+        table=_apart(_table(rows, finished, sorted({*scores, *last}))),
         scores=tuple(scores),
         score=lead if lead in scores else None,
         figure=study.data.tags.get("seedscope.answer.figure"),
         traces=traces,
         remarks=tuple(remarks),
         study_id=study_id,
-        planned={arm: len(rows) for arm, rows in plan.items()},
+        planned=_planned(plan),
         base=study.data.tags.get("seedscope.base"),
     )
     said = json.loads(study.data.tags.get("seedscope.better", "null"))
@@ -155,8 +159,36 @@ def _own_row(run: Logged) -> dict[str, object]:
     row["seeding"] = tags.get("runtime.seeding", "sources")
     row |= {key: tags.get(f"runtime.{key}", "") for key in TOLD}
     digests = {k: v for k, v in tags.items() if k.startswith("digest.")}
+    row["levels"] = tags.get("seedscope.levels")  # none in a store of version 0.1
+    row["settings"] = _digest_of_settings(run)
     seeds = {k: int(v) for k, v in run.data.params.items() if k.startswith("seed.")}
     return row | digests | seeds
+
+
+def _digest_of_settings(run: Logged) -> str:
+    """Return the same for all runs whose settings are equal, seeds aside."""
+    settings = sorted(
+        (key, value)
+        for key, value in run.data.params.items()
+        if key != "arm" and not key.startswith("seed.")
+    )
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+
+
+def _apart(table: pl.DataFrame) -> pl.DataFrame:
+    """Tell apart arms of one name: levels of two settings may be called alike.
+
+    Runs that version 0.1 logged have no levels; they go with the arm of their name.
+    """
+    table = table.with_columns(pl.col("levels").cast(pl.String))
+    whole = pl.col("arm") + " " + pl.col("levels")
+    several = pl.col("levels").drop_nulls().n_unique().over("arm") > 1
+    return table.with_columns(
+        pl.when(several & pl.col("levels").is_not_null())
+        .then(whole)
+        .otherwise("arm")
+        .alias("arm")
+    )
 
 
 def _metrics(runs: Sequence[Logged]) -> list[str]:
@@ -174,7 +206,7 @@ def _table(
     return lead.with_columns(**columns)
 
 
-def _plan(store: Store, study_id: str) -> dict[str, set[str]]:
+def _plan(store: Store, study_id: str) -> dict[ArmTags, set[str]]:
     """Return the fingerprints of each arm's planned runs, by its latest plan."""
     plans = []
     try:
@@ -183,17 +215,27 @@ def _plan(store: Store, study_id: str) -> dict[str, set[str]]:
             plans.append(load_dict(f"{location}/{file.path}"))
     except (MlflowException, OSError):
         return {}
-    planned: dict[str, set[str]] = {}
+    planned: dict[ArmTags, set[str]] = {}
     for plan in sorted(plans, key=lambda plan: plan.get("written", 0)):
-        of_job: dict[str, set[str]] = {}
+        of_job: dict[ArmTags, set[str]] = {}
         for row in plan["rows"]:
-            of_job.setdefault(row["arm"], set()).add(row["fingerprint"])
+            levels = encode(row["levels"]) if "levels" in row else None
+            of_job.setdefault((row["arm"], levels), set()).add(row["fingerprint"])
         planned |= of_job
     return planned
 
 
-def _is_planned(run: Logged, plan: dict[str, set[str]]) -> bool:
+def _planned(plan: dict[ArmTags, set[str]]) -> dict[str, int]:
+    """Return how many runs of each arm are planned, by the names of `_apart`."""
+    count = Counter(arm for arm, levels in plan if levels is not None)
+    return {
+        f"{arm} {levels}" if levels is not None and count[arm] > 1 else arm: len(rows)
+        for (arm, levels), rows in plan.items()
+    }
+
+
+def _is_planned(run: Logged, plan: dict[ArmTags, set[str]]) -> bool:
     """Tell whether a run stands in the plan of its arm; without a plan all do."""
     tags = run.data.tags
-    rows = plan.get(tags.get("seedscope.arm", ""))
+    rows = plan.get((tags.get("seedscope.arm", ""), tags.get("seedscope.levels")))
     return rows is None or tags.get("seedscope.fingerprint") in rows

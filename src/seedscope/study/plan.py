@@ -50,6 +50,7 @@ def _plan_arm(arm: Arm, study: Study) -> list[Run]:
             settings=arm.settings,
             fingerprint=_fingerprint(study.factor.name, arm, replicate, row.seeds),
             block=row.block,
+            levels=arm.levels,
         )
         for replicate, row in enumerate(table)
     ]

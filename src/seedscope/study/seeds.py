@@ -20,6 +20,7 @@ SOURCES = (
     "data",  # the draw of synthetic examples and of label noise
     "perturbation",  # one bit of one live initial weight
 )
+FREE = SOURCES[:-1]  # what varies where nobody fixes a seed: all but perturbation
 UNPERTURBED = 0  # the seed of `perturbation` in a run whose weights are left alone
 
 

@@ -5,7 +5,6 @@ Every mistake that can be seen on paper is refused here, before TensorFlow is im
 
 import importlib.util
 import math
-from collections import ChainMap
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedscope.study.arms import arm_name
 from seedscope.study.direction import read_better
 from seedscope.study.functions import BYTES
 from seedscope.study.seeds import check_source
@@ -107,11 +107,17 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         check_source(source)
     if len(set(factor.vary)) < len(factor.vary):
         raise ValueError(f"factor.vary names a source twice: {factor.vary}")
-    suffix = "".join(f" {_level_name(key, _get(config, key))}" for key in swept)
+    around = {key: _plain(_get(config, key)) for key in swept}
     arms = tuple(
-        Arm(arm + suffix, tuple(factor.vary), _settings(config, level))
-        for arm, level in _levels(factor).items()
+        Arm(
+            name=arm_name(factor.name, levels | around, swept),
+            vary=tuple(factor.vary),
+            levels=levels | around,
+            settings=_settings(config, settings),
+        )
+        for levels, settings in _levels(factor)
     )
+    _check_names(arms)
     return Study(
         name=whole.name or name,
         replicates=whole.replicates,
@@ -283,40 +289,58 @@ def _check_target(component: str, options: dict[str, Any]) -> None:
             raise ValueError(f"{component}.{key}={value} must be a finite number")
 
 
-def _levels(factor: Factor) -> dict[str, dict[str, Any]]:
-    """Return {arm name: {setting: value}}: the product of the factor's levels.
+def _levels(factor: Factor) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return (levels, settings) of each arm: the product of the factor's levels.
 
     A level is a value of one setting, or a named bundle of settings.
     """
-    if not factor.levels:
-        return {factor.name: {}}
-    choices = [_named_levels(key, values) for key, values in factor.levels.items()]
-    arms = {}
+    choices = [_of_one(key, values) for key, values in factor.levels.items()]
+    arms = []
     for chosen in product(*choices):
-        names = [name for name, _ in chosen]
-        if not names[0].startswith(f"{factor.name}:"):
-            names.insert(0, factor.name)
-        arms[" ".join(names)] = dict(ChainMap(*(level for _, level in chosen)))
+        settings: dict[str, Any] = {}
+        for _, own in chosen:
+            if twice := sorted(set(own) & set(settings)):
+                raise ValueError(
+                    f"factor.levels sets {twice[0]} twice in one arm; give it one level"
+                )
+            settings |= own
+        arms.append(({key: value for (key, value), _ in chosen}, settings))
     return arms
 
 
-def _named_levels(key: str, values: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Return the levels of one key: (name, {setting: value})."""
+def _of_one(key: str, values: Any) -> list[tuple[tuple[str, Any], dict[str, Any]]]:
+    """Return the levels of one key: ((key, value or bundle's name), settings)."""
     if isinstance(values, dict) and values:
-        return [(f"{key}:{name}", level) for name, level in values.items()]
+        return [((key, name), level) for name, level in values.items()]
     if isinstance(values, list) and values:
-        return [(_level_name(key, value), {key: value}) for value in values]
+        for value in values:
+            if isinstance(value, dict) and not value.get("name"):
+                raise ValueError(
+                    f"factor.levels.{key}: a level that is a mapping needs a name: "
+                    f"{{name: mine, ...}}, got {value}"
+                )
+        return [((key, value), {key: value}) for value in values]
     raise ValueError(
         f"factor.levels.{key} must be a list of values to compare, or named bundles of "
         f"settings, got {values}"
     )
 
 
-def _level_name(key: str, value: Any) -> str:
-    """Name a level with characters that MLflow takes: batch_size:32."""
-    if isinstance(value, dict | DictConfig):
-        value = value["name"]
-    return f"{key.split('.')[-1]}:{'none' if value is None else value}"
+def _check_names(arms: tuple[Arm, ...]) -> None:
+    """Refuse arms that nobody could tell apart."""
+    seen: dict[str, Arm] = {}
+    for arm in arms:
+        if (other := seen.setdefault(arm.name, arm)) is not arm:
+            twice = other.levels == arm.levels
+            why = "is there twice" if twice else "is the name of two arms"
+            raise ValueError(
+                f"factor.levels: {arm.name} {why} ({dict(other.levels)} and "
+                f"{dict(arm.levels)}); leave one out, or give it a name of its own"
+            )
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if isinstance(value, DictConfig) else value
 
 
 def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:

@@ -7,7 +7,7 @@ an arm's design, one MLflow run. conf/ holds every default; these classes have n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seedscope.study.direction import Better
@@ -107,11 +107,6 @@ class Launcher:
     """Where runs are trained; none of this changes what a run is."""
 
     name: str
-    address: str | None = None  # of a cluster; none: made here. As all below: ray alone
-    cpus: float = 1
-    gpus: float = 0
-    runtime_env: dict[str, Any] | None = None
-    retries: int = 3
 
 
 @dataclass
@@ -152,10 +147,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Arm:
-    """All runs with the same settings that vary the same sources."""
+    """All runs with the same settings that vary the same sources: these are its key."""
 
-    name: str
+    name: str  # made of the key for people; see study/arms.py
     vary: tuple[str, ...]
+    levels: Mapping[str, Any]  # setting -> value of what makes it another arm
     settings: Settings
 
 
@@ -195,3 +191,4 @@ class Run:
     fingerprint: str  # hash of all of the above, and of the identity
     block: int = 0  # the group of rows that a design resamples together
     identity: Identity | None = None  # None: not known yet
+    levels: Mapping[str, Any] = field(default_factory=dict)  # of the arm
