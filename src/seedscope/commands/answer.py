@@ -13,12 +13,15 @@ from seedscope.analysis.compare import compare
 from seedscope.analysis.results import Comparison
 from seedscope.analysis.two_groups import compare_groups
 from seedscope.report import against, files, metrics, note, terminal
+from seedscope.report.harmless import console as harmless_console
+from seedscope.report.harmless import for_spreadsheets
 from seedscope.runs import readers
 from seedscope.runs.find import find_group
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
 from seedscope.store.results import log_against, log_comparison
 from seedscope.store.store import Store, connect
+from seedscope.study.secrets import redacted
 
 
 def answer(question: Question) -> Runs | None:
@@ -30,7 +33,7 @@ def answer(question: Question) -> Runs | None:
     Raises:
         ValueError: something that is named does not exist, or cannot be written.
     """
-    console = Console()
+    console = harmless_console()
     store = None
     if question.table is None:
         tracking = question.tracking
@@ -68,7 +71,7 @@ def _two_groups(question: Question, store: Store | None, console: Console) -> No
         folder = Path(question.output)
         _make(folder)
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
-        against.frame(found).write_csv(folder / f"{name}.csv")
+        for_spreadsheets(against.frame(found)).write_csv(folder / f"{name}.csv")
         _say(console, f"The same as Markdown and CSV is in {folder}/{name}.*")
     if a.study_id and a.study_id == b.study_id:
         place = log_against(store, a.study_id, name, text)
@@ -88,10 +91,11 @@ def _log(comparison: Comparison, store: Store, console: Console) -> None:
         )
     console.print()
     _say(console, f"The page:  {_readable(place)}/page.html")
+    shown = redacted(store.uri)
     if store.uri.startswith("http"):
-        _say(console, f"All runs:  {store.uri} (experiment {store.experiment.name})")
+        _say(console, f"All runs:  {shown} (experiment {store.experiment.name})")
     else:
-        _say(console, f"All runs:  mlflow ui --backend-store-uri {store.uri}")
+        _say(console, f"All runs:  mlflow ui --backend-store-uri {shown}")
 
 
 def _write(comparison: Comparison, folder: Path) -> None:

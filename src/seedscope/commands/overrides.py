@@ -3,7 +3,9 @@
 import hashlib
 import json
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,7 +23,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seedscope.study import places
+from seedscope.study.characters import harmless
 from seedscope.study.functions import without_bytes
+from seedscope.study.secrets import redacted
 
 NOT_SETTINGS = (
     "factor",
@@ -202,13 +206,25 @@ def _search_first(folder: Path) -> None:
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turn a mistake into one line and exit status 1, Ctrl-C into another."""
+    """Turn a mistake into one line and exit status 1, Ctrl-C and SIGTERM into another.
+
+    Control characters of names, which a terminal might obey, and secrets are left out.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _stop) if main else None
     try:
         yield
     except (ValueError, RuntimeError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {harmless(redacted(str(error)))}")
     except KeyboardInterrupt:
         sys.exit("stopped; what had finished is kept, the same command continues")
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 FOLDER_FLAGS = ("--config-path", "-cp")

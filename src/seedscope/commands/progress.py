@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,6 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from seedscope.report.harmless import console as harmless_console
+from seedscope.study.characters import harmless
 from seedscope.study.words import Study
 from seedscope.trace.trace import Trace
 
@@ -40,12 +42,13 @@ class Shown:
 @contextmanager
 def show(study: Study, planned: int, missing: int) -> Iterator[Shown]:
     """Show a progress bar while the runs of a job train."""
-    console = Console(stderr=True)
+    console = harmless_console(stderr=True)
     if missing < planned:
         console.print(
             f"{study.factor.name}: {planned - missing} of {planned} runs are in study "
             f"{study.name} already",
             highlight=False,
+            markup=False,
         )
     columns = (
         TextColumn("{task.description:<14}"),
@@ -57,4 +60,4 @@ def show(study: Study, planned: int, missing: int) -> Iterator[Shown]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        yield Shown(bar, study.factor.name, missing)
+        yield Shown(bar, escape(harmless(study.factor.name)), missing)

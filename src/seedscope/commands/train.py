@@ -36,7 +36,9 @@ from seedscope.commands.overrides import (
     users_folder_first,
 )
 from seedscope.study import code, identity, places, settings
+from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
+from seedscope.study.secrets import redacted
 from seedscope.study.words import Study, Tracking
 from seedscope.training import engines
 from seedscope.training.launch import launchers
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             failed = _failures(sweep)
             compare.compare_sweep(tracking, sweep)
         if failed:
-            sys.exit("\n".join(failed))
+            sys.exit(harmless(redacted("\n".join(failed))))
 
 
 @hydra.main(version_base="1.3", config_path=str(places.conf()), config_name="train")
@@ -144,7 +146,9 @@ def _train(study: Study) -> Trained:
         for text in [*notes, *more, *log.notes]:
             progress.note(text)
         together = engine.name == "batched"
-        for share in log.shares(engine.workers, together, progress.note):
+        launcher = launchers.load(study.launcher.name)
+        slots = launcher.slots(engine, study.launcher, progress.note)
+        for share in log.shares(slots, together, progress.note):
             for traces in launchers.train(
                 share,
                 engine,

@@ -12,6 +12,8 @@ from seedscope.claims.claim import Claim, read_claims
 from seedscope.claims.judge import judge, missing_studies
 from seedscope.claims.verdict import Verdict
 from seedscope.report import claims as report
+from seedscope.report.harmless import console as harmless_console
+from seedscope.report.harmless import for_spreadsheets
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
 from seedscope.store import hardware
@@ -29,7 +31,7 @@ def answer_claims(question: Question, folder: Path, name_of: NameOf) -> None:
     Raises:
         ValueError: there is no such claim, or the output cannot be written.
     """
-    console = Console()
+    console = harmless_console()
     claims = read_claims(folder, question.claims)
     store = connect(question.tracking, create=False)
     held: dict[str, Runs | None] = {}
@@ -45,7 +47,7 @@ def answer_claims(question: Question, folder: Path, name_of: NameOf) -> None:
     header, experiment = _header(held), store.experiment.experiment_id
     text = f"{header}\n\n{report.markdown(verdicts, question.level)}\n"
     linked = f"{header}\n\n{report.markdown(verdicts, question.level, experiment)}\n"
-    numbers = report.frame(verdicts).write_csv()
+    numbers = for_spreadsheets(report.frame(verdicts)).write_csv()
     if question.output:
         _write(Path(question.output), text, numbers, console)
     place = log_claims(store, linked, numbers)
@@ -60,7 +62,7 @@ def answer_study(question: Question, runs: Runs, folder: Path, name_of: NameOf) 
     claims = [claim for claim in claims if claim.cases]
     if not claims or name_of(preset) != base:
         return
-    console = Console()
+    console = harmless_console()
     verdicts = judge(claims, lambda _: runs, question.level)
     _show(verdicts, console, "Claims, as far as this study decides them")
     store = connect(question.tracking, create=False)

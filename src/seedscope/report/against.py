@@ -11,6 +11,7 @@ from rich.table import Table
 
 from seedscope.analysis.results import TwoGroups
 from seedscope.report import verdict
+from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
     percent,
@@ -84,11 +85,11 @@ def show(groups: Sequence[TwoGroups], console: Console) -> None:
 
 def markdown(groups: Sequence[TwoGroups]) -> str:
     """Return the same as Markdown."""
-    parts = [f"# {groups[0].a} against {groups[0].b}"]
+    parts = [f"# {text(groups[0].a)} against {text(groups[0].b)}"]
     for found in groups:
-        parts += [f"## {found.score}", " ".join(sentences(found))]
+        parts += [f"## {text(found.score)}", text(" ".join(sentences(found)))]
         lines = ["| | |", "|:---|---:|"]
-        lines += [f"| {what} | {value} |" for what, value in rows(found)]
+        lines += [f"| {text(what)} | {text(value)} |" for what, value in rows(found)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 

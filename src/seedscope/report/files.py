@@ -5,6 +5,7 @@ from pathlib import Path
 from seedscope.analysis.curves import held_runs
 from seedscope.analysis.results import Comparison
 from seedscope.report import page, plots, tables
+from seedscope.report.harmless import for_spreadsheets
 from seedscope.trace.curves import curve_moments
 
 
@@ -13,10 +14,10 @@ def write(comparison: Comparison, folder: Path) -> None:
     data = folder / "tables"
     data.mkdir(parents=True, exist_ok=True)
     statistics = tables.frame(comparison)
-    statistics.write_csv(data / "statistics.csv")
+    for_spreadsheets(statistics).write_csv(data / "statistics.csv")
     statistics.write_parquet(data / "statistics.parquet")
     runs = comparison.runs
-    runs.table.write_csv(data / "runs.csv")
+    for_spreadsheets(runs.table).write_csv(data / "runs.csv")
     runs.table.write_parquet(data / "runs.parquet")
     curves = curve_moments(runs.traces, held_runs(runs))
     if curves is not None:

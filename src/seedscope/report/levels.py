@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import Comparison, Level
+from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import NONE, rounded
 from seedscope.report.tables import unit_in
 
@@ -95,4 +96,4 @@ def _number(value: float | None) -> str:
 
 
 def _line(cells) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(text(cell) for cell in cells) + " |"

@@ -2,6 +2,7 @@
 
 from seedscope.analysis.results import Comparison
 from seedscope.report import levels, summary, tables
+from seedscope.report.harmless import markdown as text
 
 
 def markdown(comparison: Comparison) -> str:
@@ -9,16 +10,16 @@ def markdown(comparison: Comparison) -> str:
     parts = []
     verdict = summary.control(comparison)
     if verdict:
-        parts.append(f"**{verdict}**")
-    parts.append("\n".join(f"- {s}" for s in summary.sentences(comparison)))
+        parts.append(f"**{text(verdict)}**")
+    parts.append("\n".join(f"- {text(s)}" for s in summary.sentences(comparison)))
     if comparison.runs.assumed:
-        parts.append(f"Read: {comparison.runs.assumed}.")
+        parts.append(f"Read: {text(comparison.runs.assumed)}.")
     for score in tables.shown_scores(comparison):
-        parts.append(f"## {score}")
+        parts.append(f"## {text(score)}")
         parts.append(tables.markdown(comparison, score))
     if comparison.levels:
         parts += [f"## {levels.TITLE}", levels.markdown(comparison)]
     parts.append(f"Intervals at {100 * comparison.level:g} %. ≈: approximate.")
     if notes := summary.notes(comparison):
-        parts.append("\n".join(f"- {note}" for note in notes))
+        parts.append("\n".join(f"- {text(note)}" for note in notes))
     return "\n\n".join(parts)

@@ -8,6 +8,7 @@ colour the runs themselves.
 import io
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -37,6 +38,7 @@ STYLE = {
     "axes.titlelocation": "left",
     "xtick.color": "0.3",
     "ytick.color": "0.3",
+    "text.parse_math": False,  # a $ in a name is a $
     "svg.hashsalt": "seedscope",  # the same comparison makes the same file
 }
 VECTORS = 20_000  # points of lines in a figure; more are drawn as an image
@@ -222,7 +224,8 @@ def plot_levels(levels: Sequence[Level]) -> Figure | None:
 def render(figure: Figure) -> tuple[bytes, str]:
     """Return a figure as PNG and as SVG, laid out once."""
     png, svg = io.BytesIO(), io.StringIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         figure.savefig(png, format="png", dpi=140)

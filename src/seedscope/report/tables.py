@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import ArmResult, Comparison
+from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
     Unit,
@@ -256,4 +257,4 @@ def _part(tested) -> str:
 
 
 def _line(cells) -> str:
-    return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+    return "| " + " | ".join(text(str(c)) for c in cells) + " |"

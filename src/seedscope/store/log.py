@@ -442,7 +442,7 @@ def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
         **_weight_digests(trace),
         **{f"digest.{name}": value for name, value in trace.digests.items()},
         **{f"runtime.{name}": value for name, value in trace.facts.items()},
-        **hardware.machine(),
+        **(trace.machine or hardware.machine()),
         **own,
     }
 

@@ -107,6 +107,11 @@ class Launcher:
     """Where runs are trained; none of this changes what a run is."""
 
     name: str
+    address: str | None = None  # of a cluster; none: made here. As all below: ray alone
+    cpus: float = 1
+    gpus: float = 0
+    runtime_env: dict[str, Any] | None = None
+    retries: int = 3
 
 
 @dataclass

@@ -7,6 +7,7 @@ DuckDB streams the Parquet parts; it was measured against Polars' streaming engi
 benchmarks/compare.py.
 """
 
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,14 +46,15 @@ def read_curves(
     with _open(folder, places) as connection:
         names = [c for c in _columns(connection) if c.startswith(tuple(like))]
         last = connection.sql(
-            f"SELECT number, max({counter}) FROM rows JOIN places USING (run_id) "
-            "GROUP BY number ORDER BY number"
+            f"SELECT number, max({counter}), count(*) FROM rows "
+            "JOIN places USING (run_id) GROUP BY number ORDER BY number"
         ).fetchall()
-        steps = {number: picked_steps(count) for number, count in last}
+        _check_rows(folder, last, [len(ids) for ids in arms.values()])
+        steps = {number: picked_steps(count) for number, count, _ in last}
         if not steps or not names:
             return empty
         connection.register("picked", _picked(steps).to_arrow())
-        values = ", ".join(f'"{name}"' for name in names)
+        values = ", ".join(_quoted(name) for name in names)
         found = connection.sql(
             f"SELECT places.number, place, spot, {values} FROM rows "
             "JOIN places USING (run_id) JOIN picked "
@@ -82,8 +84,9 @@ def curve_moments(
     with _open(folder, _places(arms), memory) as connection:
         names = [c for c in _columns(connection) if c.startswith("batch/")]
         columns = ", ".join(
-            f'count("{name}") AS "{name} runs", avg("{name}"::DOUBLE) AS "{name} mean",'
-            f' stddev_samp("{name}"::DOUBLE) AS "{name} sd"'
+            f"count({_quoted(name)}) AS {_quoted(f'{name} runs')}, "
+            f"avg({_quoted(name)}::DOUBLE) AS {_quoted(f'{name} mean')}, "
+            f"stddev_samp({_quoted(name)}::DOUBLE) AS {_quoted(f'{name} sd')}"
             for name in names
         )
         return connection.sql(
@@ -102,16 +105,29 @@ def picked_steps(last: int) -> np.ndarray:
 
 def _open(folder: Path, places: pl.DataFrame, memory: str = MEMORY):
     """Return a connection that knows `rows`, the parts, and `places`, the runs."""
-    connection = duckdb.connect()
-    connection.execute(f"SET memory_limit = '{memory}'")
+    connection = duckdb.connect(config={"memory_limit": memory})
     connection.execute("SET preserve_insertion_order = false")
     connection.register("places", places.to_arrow())
-    parts = str(folder / "*.parquet").replace("'", "''")
-    connection.execute(
-        "CREATE VIEW rows AS SELECT * FROM "
-        f"read_parquet('{parts}', union_by_name = true)"
-    )
+    parts = [glob.escape(str(path)) for path in sorted(folder.glob("*.parquet"))]
+    connection.read_parquet(parts, union_by_name=True).create_view("rows")
     return connection
+
+
+def _quoted(name: str) -> str:
+    """Return a name that came from data as SQL takes it: a name, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _check_rows(
+    folder: Path, found: Sequence[tuple[int, int, int]], runs: Sequence[int]
+) -> None:
+    """Refuse rows that repeat: each would be paired with each."""
+    for number, last, rows in found:
+        if rows > last * runs[number]:
+            raise ValueError(
+                f"{folder} holds {rows} rows of {runs[number]} runs that have {last} "
+                "steps: rows repeat; put the original files back"
+            )
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -194,7 +194,7 @@ def _weight_rows(traces: Path | None, ids: Sequence[str]) -> pl.LazyFrame | None
     if not files or not ids:
         return None
     parts = [
-        pl.scan_parquet(file).with_columns(pl.col("values").cast(WEIGHTS))
+        pl.scan_parquet(file, glob=False).with_columns(pl.col("values").cast(WEIGHTS))
         for file in files  # version 0.1 wrote arrays of fixed size
     ]
     return pl.concat(parts).filter(pl.col("run_id").is_in(ids))
@@ -204,4 +204,7 @@ def _scan(traces: Path | None, table: str) -> pl.LazyFrame | None:
     folder = folder_of(traces, table)
     if folder is None:
         return None
-    return pl.scan_parquet(folder / "*.parquet", missing_columns="insert")
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        return None
+    return pl.scan_parquet(files, glob=False, missing_columns="insert")

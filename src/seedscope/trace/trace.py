@@ -48,6 +48,7 @@ class Trace:
     digests: Mapping[str, str] = field(default_factory=dict)  # draw -> what was drawn
     seconds: float | None = None  # training alone
     facts: Mapping[str, str] = field(default_factory=dict)  # engine, threads, device
+    machine: Mapping[str, str] = field(default_factory=dict)  # where it is not ours
     weights: np.ndarray | None = None  # (snapshots, parameters), when kept, in floatx
 
     @property

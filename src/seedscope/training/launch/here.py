@@ -10,12 +10,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from seedscope.study.identity import Found, merged
@@ -24,6 +26,8 @@ from seedscope.trace.trace import Trace
 from seedscope.training import current, engines
 from seedscope.training.engines import Note
 from seedscope.training.launch.shares import Share
+
+LESS = "lower engine.workers or engine.group_size"  # what takes less memory
 
 
 def submit(
@@ -76,7 +80,7 @@ def ask(samples: Sequence[Run], engine: Engine) -> Callable[[], Found]:
         shares = [list(samples)]
     asked = [(_take(share[0].settings.runtime), share) for share in shares]
     for worker, share in asked:
-        worker.pipe.send(("identify", share, engine))
+        worker.send(("identify", share, engine))
     return lambda: merged([_answer(*one, engine) for one in asked])
 
 
@@ -85,7 +89,7 @@ def _answer(worker: "_Worker", share: list[Run], engine: Engine) -> Found:
     if kind == "stale":
         worker.stop()
         worker = _start(worker.runtime)
-        worker.pipe.send(("identify", share, engine))
+        worker.send(("identify", share, engine))
         kind, content = worker.receive()
     _release(worker)
     if kind == "mistake":
@@ -95,17 +99,22 @@ def _answer(worker: "_Worker", share: list[Run], engine: Engine) -> Found:
     return content
 
 
+def slots(engine: Engine, options: Launcher, note: Note) -> int:
+    """Return how many processes train side by side: as many as were asked for."""
+    return engine.workers
+
+
 def warm(runtime: Runtime, engine: Engine) -> None:
     """Start a process ahead of its work: TensorFlow takes seconds to import."""
     if not _idle.get(astuple(runtime)):
         worker = _start(runtime)
-        worker.pipe.send(("train", (), engine))
+        worker.send(("train", (), engine))
         _release(worker)
 
 
 def _begin(share: Share, engine: Engine) -> tuple["_Worker", Share]:
     worker = _start(share.runtime) if share.fresh else _take(share.runtime)
-    worker.pipe.send(("train", share.runs, engine))
+    worker.send(("train", share.runs, engine))
     return worker, share
 
 
@@ -119,17 +128,35 @@ class _Worker:
     runtime: Runtime
     process: BaseProcess
     pipe: Connection
+    killed_before: int  # processes that were killed for memory before it started
 
     def receive(self) -> tuple[str, Any]:
         try:
             return self.pipe.recv()
-        except EOFError:
-            self.process.join()
-            raise RuntimeError(
-                f"a training process died with exit code {self.process.exitcode} "
-                "(-9: killed, often for lack of memory); what had finished is kept, "
-                "start the same command again to train the rest"
-            ) from None
+        except (EOFError, OSError):  # between two messages, or in the middle of one
+            raise self.death() from None
+
+    def send(self, content: Any) -> None:
+        try:
+            self.pipe.send(content)
+        except OSError:
+            raise self.death() from None
+
+    def death(self) -> RuntimeError:
+        """Say how the process ended, and what to do about it."""
+        self.process.join()
+        code = self.process.exitcode
+        why = ""
+        if code == -signal.SIGKILL:
+            sure = _killed_for_memory() > self.killed_before
+            why = (
+                f" (killed {'' if sure else 'by the system, most likely '}for lack of "
+                f"memory: {LESS})"
+            )
+        return RuntimeError(
+            f"a training process died with exit code {code}{why}; what had finished is "
+            "kept, start the same command again to train the rest"
+        )
 
     def stop(self) -> None:
         self.process.terminate()
@@ -157,10 +184,33 @@ def _start(runtime: Runtime) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, runtime), daemon=True)
-    with _environment(runtime), _no_main():
+    killed_before = _killed_for_memory()
+    with _environment(runtime), _no_main(), _no_interrupts():
         process.start()
     theirs.close()
-    return _Worker(runtime, process, ours)
+    return _Worker(runtime, process, ours, killed_before)
+
+
+def _killed_for_memory() -> int:
+    """Return how many processes the kernel has killed here; 0 where it does not say."""
+    try:
+        events = Path("/sys/fs/cgroup/memory.events").read_text().split()
+        return int(events[events.index("oom_kill") + 1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let a process be born deaf to Ctrl-C: its parent decides when to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -179,18 +229,21 @@ def _no_main() -> Iterator[None]:
         main.update(before)
 
 
+def environment(runtime: Runtime) -> dict[str, str]:
+    """Return the environment variables that a process of a runtime is born with."""
+    wanted = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
+    if runtime.hash_seed is not None:
+        wanted["PYTHONHASHSEED"] = str(runtime.hash_seed)
+    if runtime.onednn is not None:
+        wanted["TF_ENABLE_ONEDNN_OPTS"] = str(int(runtime.onednn))
+    return wanted
+
+
 @contextmanager
 def _environment(runtime: Runtime) -> Iterator[None]:
     """Set the environment variables that a process must be born with."""
-    wanted = {
-        "PYTHONHASHSEED": None if runtime.hash_seed is None else str(runtime.hash_seed),
-        "TF_ENABLE_ONEDNN_OPTS": (
-            None if runtime.onednn is None else str(int(runtime.onednn))
-        ),
-        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
-    }
-    before = {key: os.environ.get(key) for key in wanted}
-    changed = {key: value for key, value in wanted.items() if value is not None}
+    changed = environment(runtime)
+    before = {key: os.environ.get(key) for key in changed}
     os.environ.update(changed)
     try:
         yield
@@ -210,13 +263,20 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
 
     No runs are a message too: import the engine ahead of its work.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     code = current.Code()
     started: set[Callable[[Runtime], None]] = set()  # engines may start a process alike
+
+    def send(kind: str, content: Any) -> None:
+        try:
+            pipe.send((kind, content))
+        except OSError:
+            sys.exit()  # the parent is gone, and nobody is left to be told
+
     while True:
         try:
             question, runs, options = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return  # the parent is gone
         try:
             with _silent():
@@ -224,28 +284,36 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
             if not runs:
                 continue
             if code.is_stale(runs):
-                pipe.send(("stale", None))
+                send("stale", None)
                 return
             current.check(runs)
             if engine.start not in started:
                 engine.start(runtime)
                 started.add(engine.start)
             if question == "identify":
-                pipe.send(("found", engine.identify(runs, options)))
+                send("found", engine.identify(runs, options))
                 continue
             checked = False
-            for traces in engine.train(
-                runs, options, lambda text: pipe.send(("note", text))
-            ):
+            for traces in engine.train(runs, options, lambda text: send("note", text)):
                 if not checked:  # once more, when the code has been read
                     current.check(runs)
                     checked = True
-                pipe.send(("traces", traces))
-            pipe.send(("done", None))
+                send("traces", traces)
+            send("done", None)
         except ValueError as error:
-            pipe.send(("mistake", str(error)))
+            send("mistake", str(error))
+        except MemoryError as error:
+            send("mistake", f"a run needs more memory than there is ({error}); {LESS}")
         except Exception:
-            pipe.send(("failure", traceback.format_exc()))
+            send("failure", traceback.format_exc())
+
+
+def _end_with_parent() -> None:
+    """End at once, without a word, when the parent has ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
 
 
 @contextmanager

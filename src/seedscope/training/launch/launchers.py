@@ -17,7 +17,10 @@ from seedscope.training.engines import Note
 from seedscope.training.launch import here
 from seedscope.training.launch.shares import Share, shares_of
 
-LAUNCHERS = {"here": "seedscope.training.launch.here"}
+LAUNCHERS = {
+    "here": "seedscope.training.launch.here",
+    "ray": "seedscope.training.launch.ray",
+}
 
 
 class Launcher(Protocol):
@@ -27,6 +30,14 @@ class Launcher(Protocol):
         """Get ready for a share of this runtime ahead of its work, where that helps."""
         ...
 
+    def slots(self, engine: Engine, options: words.Launcher, note: Note) -> int:
+        """Return how many shares train side by side.
+
+        Raises:
+            ValueError: the place cannot be reached, or has no room for one.
+        """
+        ...
+
     def submit(
         self,
         shares: Sequence[Share],
@@ -34,7 +45,7 @@ class Launcher(Protocol):
         options: words.Launcher,
         note: Note,
     ) -> Iterator[list[Trace]]:
-        """Train shares, at most `engine.workers` side by side, in their order.
+        """Train shares, at most `slots` side by side, in their order.
 
         Yields:
             The traces of each group of runs when it has finished.
@@ -94,5 +105,6 @@ def train(
             told.add(text)
             note(text)
 
-    shares = shares_of(runs, engine.workers, fresh_process)
-    yield from load(options.name).submit(shares, engine, options, tell)
+    launcher = load(options.name)
+    shares = shares_of(runs, launcher.slots(engine, options, tell), fresh_process)
+    yield from launcher.submit(shares, engine, options, tell)
