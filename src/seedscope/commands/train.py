@@ -125,8 +125,9 @@ def _train(study: Study) -> Trained:
     notes: list[str] = []
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
-    from seedscope.training import choice
+    from seedscope.training import cache, choice
 
+    cache.use(study.engine.keep_programs)
     if not study.factor.fresh_process:
         launchers.load(study.launcher.name).warm(runs[0].settings.runtime, study.engine)
     engine = choice.choose(study.engine, runs, notes.append)

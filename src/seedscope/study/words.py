@@ -100,6 +100,7 @@ class Engine:
     group_size: int | None
     keep_weights: str
     again: bool
+    keep_programs: bool = True
 
 
 @dataclass
