@@ -214,8 +214,10 @@ def told_in_one_line() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _stop) if main else None
     try:
         yield
-    except (ValueError, RuntimeError) as error:
-        sys.exit(f"error: {harmless(redacted(str(error)))}")
+    except Exception as error:
+        if (line := told(error)) is None:
+            raise
+        sys.exit(f"error: {harmless(redacted(line))}")
     except KeyboardInterrupt:
         sys.exit("stopped; what had finished is kept, the same command continues")
     finally:
@@ -223,10 +225,28 @@ def told_in_one_line() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
+def told(error: Exception) -> str | None:
+    """Return what a mistake says; None where it is one of this program's own.
+
+    What disks and stores refuse has as many classes as there are libraries.
+    """
+    if isinstance(error, ValueError | RuntimeError):
+        return str(error)
+    library = type(error).__module__.partition(".")[0]
+    if not isinstance(error, OSError) and library not in OUTSIDE:
+        return None
+    line = next(filter(None, map(str.strip, str(error).splitlines())), library)
+    room = ROOM if FULL.search(line) else ""
+    return f"{line}{room}; what has finished is kept, start the same command again"
+
+
 def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+FULL = re.compile(r"No space left|File too large|quota exceeded|disk is full")
+ROOM = "; make room, or set TMPDIR to a folder with room"
+OUTSIDE = ("mlflow", "sqlalchemy", "requests", "duckdb", "polars", "pyarrow")
 FOLDER_FLAGS = ("--config-path", "-cp")
 VALUED = (
     *FOLDER_FLAGS,

@@ -32,6 +32,7 @@ from seedscope.commands.overrides import (
     study_name,
     swept,
     swept_values,
+    told,
     told_in_one_line,
     users_folder_first,
 )
@@ -92,8 +93,10 @@ def job(config: DictConfig) -> float:
     try:
         made = train(config, swept(context), context.runtime.choices.get("study"))
         return compare.spread_of(made.tracking, made.study_id, made.arms)
-    except (ValueError, RuntimeError) as error:
-        _keep_failure(context, config.tracking.sweep, error)
+    except Exception as error:
+        if (line := told(error)) is None:
+            raise
+        _keep_failure(context, config.tracking.sweep, line)
         return math.nan
 
 
@@ -197,7 +200,7 @@ def _make_importable() -> None:
 # ---- jobs that failed --------------------------------------------------------------
 
 
-def _keep_failure(context: DictConfig, sweep: str, error: Exception) -> None:
+def _keep_failure(context: DictConfig, sweep: str, line: str) -> None:
     """Write down what kept a job from training, where the command will look."""
     typed = [o for o in context.overrides.task if not o.startswith("tracking.sweep=")]
     text = " ".join(typed)
@@ -205,7 +208,7 @@ def _keep_failure(context: DictConfig, sweep: str, error: Exception) -> None:
     number = context.job.num if many else 0
     folder = Path(context.runtime.cwd, FOLDER, sweep)
     folder.mkdir(parents=True, exist_ok=True)
-    said = {"job": text if many else None, "message": str(error)}
+    said = {"job": text if many else None, "message": line}
     (folder / f"failed-{number}.json").write_text(json.dumps(said))
 
 

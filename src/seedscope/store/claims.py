@@ -1,9 +1,7 @@
 """Log verdicts on claims: one run that holds the latest ones, and each study's own."""
 
-from mlflow.exceptions import MlflowException
-
 from seedscope.store.results import LONGEST_NOTE, NOTE
-from seedscope.store.store import Store, search
+from seedscope.store.store import Store, search, told
 
 NAME = "claims"
 
@@ -20,7 +18,8 @@ def log_claims(store: Store, text: str, numbers: str) -> str:
         ValueError: the store cannot be written to.
     """
     client, experiment = store.client, store.experiment.experiment_id
-    try:
+    then = "; set output=<folder> to keep them as files"
+    with told(store, "the verdicts could not be stored in", then):
         found = search(store, "tags.`seedscope.role` = 'claims'")
         if found:
             run_id = found[0].info.run_id
@@ -33,11 +32,6 @@ def log_claims(store: Store, text: str, numbers: str) -> str:
         client.set_tag(run_id, NOTE, text[:LONGEST_NOTE])
         client.set_terminated(run_id)
         return f"{client.get_run(run_id).info.artifact_uri}/{NAME}.md"
-    except (MlflowException, OSError) as error:
-        raise ValueError(
-            f"the verdicts could not be stored in {store.uri}: {error}; set "
-            "output=<folder> to keep them as files"
-        ) from error
 
 
 def log_claims_of_study(store: Store, study_id: str, text: str) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlflow.entities import Metric
-from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from seedscope.store.lease import Lease
 from seedscope.store.log import AT_ONCE
-from seedscope.store.store import Store
+from seedscope.store.store import Store, told
 
 FOLDER = "comparison"  # of the study run's artifacts
 AGAINST = "against"  # where A against B is kept, beside it
@@ -36,30 +36,23 @@ def log_comparison(
     Raises:
         ValueError: the store or its artifact folder cannot be written to.
     """
-    try:
-        _log_metrics(store, study_id, metrics)
-        store.client.set_tag(study_id, NOTE, _fitting(note))
-        _delete_old(store, study_id, files)
-        store.client.log_artifacts(study_id, str(files), FOLDER)
+    then = "; set output=<folder> to keep it as files"
+    with told(store, "the comparison could not be stored in", then):
+        with Lease(store, f"{FOLDER} of {study_id}") as lease, lease.alone(FOLDER):
+            _log_metrics(store, study_id, metrics)
+            store.client.set_tag(study_id, NOTE, _fitting(note))
+            _delete_old(store, study_id, files)
+            store.client.log_artifacts(study_id, str(files), FOLDER)
         location = store.client.get_run(study_id).info.artifact_uri
-    except (MlflowException, OSError) as error:
-        raise ValueError(
-            f"the comparison could not be stored in {store.uri}: {error}; set "
-            "output=<folder> to keep it as files"
-        ) from error
     return f"{location}/{FOLDER}"
 
 
 def log_against(store: Store, study_id: str, name: str, text: str) -> str:
     """Store what was found about two arms of a study; return where it is."""
     path = f"{AGAINST}/{name}.md"
-    try:
+    with told(store, f"{path} could not be stored in"):
         store.client.log_text(study_id, text, path)
         location = store.client.get_run(study_id).info.artifact_uri
-    except (MlflowException, OSError) as error:
-        raise ValueError(
-            f"{path} could not be stored in {store.uri}: {error}"
-        ) from error
     return f"{location}/{path}"
 
 

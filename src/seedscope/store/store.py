@@ -12,6 +12,7 @@ import mlflow
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from polars.exceptions import PolarsError
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,6 +23,9 @@ from seedscope.study.secrets import redacted
 from seedscope.study.words import Tracking
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # no migrations on the terminal
+
+
+REFUSALS = (MlflowException, SQLAlchemyError, RequestException, OSError, PolarsError)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def told(store: Store, what: str, then: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
+    except REFUSALS as error:
         reason = redacted(first_line(error))
         raise ValueError(
             f"{what} {redacted(store.uri)} (artifacts: "

@@ -9,19 +9,22 @@ import re
 from typing import Any
 
 HIDDEN = "***"
-WORD = r"passw(?:or)?d|pwd|passphrase|secret|token|api_?key|access_?key|credential"
-NAME = re.compile(WORD, re.IGNORECASE)
-URI = re.compile(
-    r"(?P<start>[A-Za-z][\w+.\-]*://[^\s/?#'\"]*?):[^\s'\"]*@(?=[\w\[.\-/:])"
+WORD = (
+    r"(?:pg)?passw(?:or)?d|pwd|passphrase|secrets?|api_?key|access_?key|credentials?|"
+    r"(?<!start_)(?<!end_)(?<!pad_)(?<!eos_)(?<!bos_)(?<!unk_)(?<!mask_)(?<!sep_)token"
 )
+NAME = re.compile(rf"(?:^|[_.\-])(?:{WORD})(?:$|[_.\-])", re.IGNORECASE)
+URI = re.compile(r"([A-Za-z][\w+.\-]*://[^\s/?#'\"]*?):[^\s'\"]*@(?=[\w\[.\-/:])")
+LONE = re.compile(r"(https?://)[^\s/?#'\":@]+@")  # a token in a user's place
 QUERY = re.compile(rf"([?&;](?:\w*(?:{WORD})\w*)=)[^&\s'\";]+", re.IGNORECASE)
 SHORTEST = 6  # characters of a value that is looked for in a text
 
 
 def redacted(text: str) -> str:
     """Return a text without the passwords of its URIs and the environment's secrets."""
-    text = URI.sub(rf"\g<start>:{HIDDEN}@", text)
-    text = QUERY.sub(rf"\g<1>{HIDDEN}", text)
+    text = URI.sub(rf"\1:{HIDDEN}@", text)
+    text = LONE.sub(rf"\1{HIDDEN}@", text)
+    text = QUERY.sub(rf"\1{HIDDEN}", text)
     for value in _secrets_of_the_environment():
         text = text.replace(value, HIDDEN)
     return text
