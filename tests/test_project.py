@@ -126,7 +126,7 @@ def entry_points() -> dict:
     return yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
 
 
-@pytest.mark.parametrize("entry", ["main", "train", "compare"])
+@pytest.mark.parametrize("entry", ["main", "train", "compare", "verify"])
 def test_mlproject_passes_every_parameter(entry):
     # A parameter that is declared but not in the command is ignored without a word.
     point = entry_points()[entry]
@@ -135,7 +135,8 @@ def test_mlproject_passes_every_parameter(entry):
 
 
 @pytest.mark.parametrize(
-    ("entry", "config"), [("train", "train"), ("compare", "compare")]
+    ("entry", "config"),
+    [("train", "train"), ("compare", "compare"), ("verify", "verify")],
 )
 def test_mlproject_repeats_the_defaults_of_conf(entry, config):
     declared = {k: v["default"] for k, v in entry_points()[entry]["parameters"].items()}

@@ -7,6 +7,7 @@ from importlib import import_module
 COMMANDS: Mapping[str, str] = {  # word -> the module whose main() it runs
     "train": "seedscope.commands.train",
     "compare": "seedscope.commands.compare",
+    "verify": "seedscope.commands.verify",
 }
 HELP = """\
 seedscope: how much of a training result is chance, and where it comes from
@@ -16,6 +17,7 @@ seedscope: how much of a training result is chance, and where it comes from
   seedscope compare study=latest                 compare again
   seedscope compare a=init b=shuffle             A against B
   seedscope compare table=scores.csv             runs from a file
+  seedscope verify script=my_train.py            does it repeat, and if not, where?
 
 `seedscope <command> --help` lists the keys of a command; `--config-dir DIR` has your
 own folder of configuration searched first."""
