@@ -40,6 +40,8 @@ def of_arm(name: str, table: pl.DataFrame, runs: Runs) -> Iterator[str]:
 
 def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     """Yield what holds for the whole study."""
+    for name, planned in runs.without_runs():
+        yield f"{name}: none of its {planned} planned runs is there"
     for arm in arms:
         if arm.repeats and not arm.repeats.identical and _own_draws(runs, arm.name):
             yield (

@@ -11,7 +11,8 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -41,10 +42,11 @@ from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
 from seedscope.study.secrets import redacted
 from seedscope.study.words import Study, Tracking
-from seedscope.training import engines
+from seedscope.training import engines, trouble
 from seedscope.training.launch import launchers
 
 FOLDER = Path("outputs")  # of the sweeps, as conf/train.yaml says
+TRACE_FLAG = "--trace"  # shows errors in the user's code with all their frames
 FIRST = 50  # values of a sweep that are composed before it starts
 
 
@@ -65,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: words of the command line; none: those of this process.
     """
     with told_in_one_line():
-        given = sys.argv[1:] if arguments is None else arguments
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if TRACE_FLAG in given:  # told to every process, on whatever machine
+            os.environ[trouble.TRACE] = "1"
+            given = [word for word in given if word != TRACE_FLAG]
         words = users_folder_first(overrides(given))
         if informs(words):
             _run_jobs(words)
@@ -73,14 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sweep = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{token_hex(3)}"
         words.append(f"tracking.sweep={sweep}")
         tracking = _check(words)
-        failed: list[str] = []
+        failed: list[dict] = []
         try:
             _run_jobs(words)
         finally:
             failed = _failures(sweep)
+            if failed:
+                _show_as_missing(tracking, sweep, failed)
             compare.compare_sweep(tracking, sweep)
         if failed:
-            sys.exit(harmless(redacted("\n".join(failed))))
+            jobs = math.prod(len(values) for values in swept_values(words))
+            sys.exit(harmless(redacted("\n".join(_said(failed, jobs)))))
 
 
 @hydra.main(version_base="1.3", config_path=str(places.conf()), config_name="train")
@@ -96,7 +104,7 @@ def job(config: DictConfig) -> float:
     except Exception as error:
         if (line := told(error)) is None:
             raise
-        _keep_failure(context, config.tracking.sweep, line)
+        _keep_failure(context, config, line)
         return math.nan
 
 
@@ -200,20 +208,25 @@ def _make_importable() -> None:
 # ---- jobs that failed --------------------------------------------------------------
 
 
-def _keep_failure(context: DictConfig, sweep: str, line: str) -> None:
+def _keep_failure(context: DictConfig, config: DictConfig, line: str) -> None:
     """Write down what kept a job from training, where the command will look."""
     typed = [o for o in context.overrides.task if not o.startswith("tracking.sweep=")]
     text = " ".join(typed)
     many = str(context.mode).rpartition(".")[2] == "MULTIRUN"
     number = context.job.num if many else 0
-    folder = Path(context.runtime.cwd, FOLDER, sweep)
+    folder = Path(context.runtime.cwd, FOLDER, config.tracking.sweep)
     folder.mkdir(parents=True, exist_ok=True)
     said = {"job": text if many else None, "message": line}
+    with suppress(ValueError):  # a job that failed on paper has no plan
+        own, preset = swept(context), context.runtime.choices.get("study")
+        study = settings.read(config, study_name(config, own, preset), own)
+        said["study"] = study.base_name
+        said["arms"] = [run.arm for run in plan_runs(study)]
     (folder / f"failed-{number}.json").write_text(json.dumps(said))
 
 
-def _failures(sweep: str) -> list[str]:
-    """Return a line for each job that failed and how many; remove what they left.
+def _failures(sweep: str) -> list[dict]:
+    """Return what every job that failed wrote down; remove what they left.
 
     What a launcher of Hydra wrote beside them, such as logs, is kept.
     """
@@ -227,13 +240,29 @@ def _failures(sweep: str) -> list[str]:
         shutil.rmtree(folder, ignore_errors=True)
         if FOLDER.is_dir() and not any(FOLDER.iterdir()):
             FOLDER.rmdir()
-    jobs: dict[str, list[str]] = {}
-    for said in found:
-        jobs.setdefault(said["message"], []).append(said["job"])
+    return found
+
+
+def _show_as_missing(
+    tracking: Tracking, sweep: str, failures: Sequence[Mapping]
+) -> None:
+    """Have a job's arms shown as missing in the study that the others trained."""
+    from seedscope.store.missing import plan_missing
+
+    for said in failures:
+        if "arms" in said:
+            plan_missing(tracking, sweep, said["study"], said["arms"])
+
+
+def _said(failures: Sequence[Mapping], jobs: int) -> list[str]:
+    """Return a line for each mistake, the jobs that met it, and how many failed."""
+    met: dict[str, list[str]] = {}
+    for said in failures:
+        met.setdefault(said["message"], []).append(said["job"])
     lines = []
-    for message, names in jobs.items():
+    for text, names in met.items():
         named = [name for name in names if name]
-        lines += [f"error: {message}", *(f"  in job: {name}" for name in named)]
-    if len(found) > 1:
-        lines.append(f"{len(found)} jobs failed; the others were trained")
+        lines += [f"error: {text}", *(f"  in job: {name}" for name in named)]
+    if jobs > 1:
+        lines.append(f"{len(failures)} of {jobs} jobs failed")
     return lines

@@ -76,7 +76,8 @@ def shown_scores(comparison: Comparison) -> tuple[str, ...]:
 def rows(comparison: Comparison, score: str) -> list[Row]:
     """Return the table of one score, arms in the order of the study."""
     unit = unit_in(comparison, score)
-    return [_row(arm, score, unit) for arm in comparison.arms]
+    held = [_row(arm, score, unit) for arm in comparison.arms]
+    return held + [_without_runs(*arm) for arm in comparison.runs.without_runs()]
 
 
 def columns(table: Sequence[Row]) -> list[str]:
@@ -224,6 +225,11 @@ def _row(arm: ArmResult, score: str, unit: Unit) -> Row:
         churn=_churn(tested),
         test_set=_part(tested),
     )
+
+
+def _without_runs(arm: str, planned: int) -> Row:
+    rest = dict.fromkeys(HEADS, NONE) | {"arm": arm, "runs": f"0 ({planned} missing)"}
+    return Row(**rest)
 
 
 def _sd(spread: Spread, unit: Unit) -> str:

@@ -155,6 +155,11 @@ class Runs:
             return "arm", list(arms)
         return short(setting), names
 
+    def without_runs(self) -> list[tuple[str, int]]:
+        """Return the arms that hold no run, and how many were planned of each."""
+        held = set(self.table["arm"])
+        return [(arm, n) for arm, n in self.planned.items() if arm not in held]
+
     def arm(self, name: str) -> "Runs":
         """Return one arm as runs of their own."""
         rows = self.table.filter(pl.col("arm") == name)

@@ -100,6 +100,26 @@ def _names_in(sent: str | None) -> Iterator[str]:
             yield f"{argument}.function"
 
 
+def is_ours(file: str) -> bool:
+    """Tell whether a file of a traceback is one of seedscope's."""
+    return Path(file).resolve().is_relative_to(_others()[0])
+
+
+def is_users(file: str) -> bool:
+    """Tell whether a file of a traceback holds the user's code.
+
+    A notebook's cell has the name of a file that is not there.
+    """
+    if file.startswith("<"):
+        return file.startswith("<ipython")
+    if "__autograph_generated_file" in file:
+        return False
+    scripts = _others()[0].parent  # train.py and compare.py of a checkout
+    path = Path(file).resolve()
+    ours = path.parent == scripts and path.stem in ("train", "compare", "verify")
+    return not ours and not any(path.is_relative_to(f) for f in _others())
+
+
 def _with_packages(name: str) -> Iterator[str]:
     """Yield a module and the packages around it, whose `__init__` runs as well."""
     parts = name.split(".")

@@ -6,10 +6,11 @@ process is stale and another one must train them. Where a file changes after run
 planned, they are not trained at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from seedscope.study import code
-from seedscope.study.identity import code_of
+from seedscope.study.identity import code_of, data_key
 from seedscope.study.words import Run
 
 
@@ -18,6 +19,7 @@ class Code:
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}  # module -> digest when it was first needed
+        self.data: Mapping[str, str] = {}  # data_key -> digest of what is loaded
 
     def is_stale(self, runs: Sequence[Run]) -> bool:
         """Tell whether a module of these runs is not what this process has read."""
@@ -27,6 +29,25 @@ class Code:
         stale = any(self._known.get(name, sha) != sha for name, sha in now.items())
         self._known = now | self._known
         return stale
+
+    def forget_changed_data(self, question: str, runs: Sequence[Run]) -> None:
+        """Have data loaded anew where what this process holds may be out of date.
+
+        What a question about a run's identity is answered with is always loaded anew.
+        """
+        own = [run for run in runs if not _is_seedscopes(run.settings.data)]
+        now = {
+            data_key(run.settings): run.identity.data
+            for run in own
+            if run.identity is not None
+        }
+        known = question != "identify" and now.items() <= self.data.items()
+        if not own or known:
+            return
+        from seedscope.task.data import load
+
+        load.forget()
+        self.data = now
 
 
 def check(runs: Sequence[Run]) -> None:
@@ -49,6 +70,10 @@ def _files(runs: Sequence[Run]) -> dict[str, code.Files]:
     """Return the files of each set of targets, which few runs differ in."""
     chosen = {_key(run): run for run in runs}
     return {key: code_of(run.settings) for key, run in chosen.items()}
+
+
+def _is_seedscopes(data: Mapping[str, Any]) -> bool:
+    return str(data["_target_"]).startswith("seedscope.")
 
 
 def _key(run: Run) -> str:

@@ -103,6 +103,11 @@ class _Whole:
     digest: str
 
 
+def forget() -> None:
+    """Have data loaded anew: a file may have changed since."""
+    _load_whole.cache_clear()
+
+
 @lru_cache(maxsize=2)
 def _load_whole(options_json: str, seed: int) -> _Whole:
     options = json.loads(options_json)

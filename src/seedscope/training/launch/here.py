@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -23,7 +22,7 @@ from typing import Any
 from seedscope.study.identity import Found, merged
 from seedscope.study.words import Engine, Launcher, Run, Runtime
 from seedscope.trace.trace import Trace
-from seedscope.training import current, engines
+from seedscope.training import current, engines, trouble
 from seedscope.training.engines import Note
 from seedscope.training.launch.shares import Share
 
@@ -106,7 +105,7 @@ def slots(engine: Engine, options: Launcher, note: Note) -> int:
 
 def warm(runtime: Runtime, engine: Engine) -> None:
     """Start a process ahead of its work: TensorFlow takes seconds to import."""
-    if not _idle.get(astuple(runtime)):
+    if not _idle.get(_key(runtime)):
         worker = _start(runtime)
         worker.send(("train", (), engine))
         _release(worker)
@@ -167,13 +166,18 @@ class _Worker:
 _idle: dict[tuple, list[_Worker]] = {}
 
 
+def _key(runtime: Runtime) -> tuple:
+    """Return what a process was born with: the folders of modules are part of it."""
+    return astuple(runtime), *sys.path
+
+
 def _take(runtime: Runtime) -> _Worker:
-    waiting = _idle.get(astuple(runtime))
+    waiting = _idle.get(_key(runtime))
     return waiting.pop() if waiting else _start(runtime)
 
 
 def _release(worker: _Worker) -> None:
-    _idle.setdefault(astuple(worker.runtime), []).append(worker)
+    _idle.setdefault(_key(worker.runtime), []).append(worker)
 
 
 def _start(runtime: Runtime) -> _Worker:
@@ -287,11 +291,14 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
                 send("stale", None)
                 return
             current.check(runs)
+            code.forget_changed_data(question, runs)
             if engine.start not in started:
                 engine.start(runtime)
                 started.add(engine.start)
             if question == "identify":
-                send("found", engine.identify(runs, options))
+                found = engine.identify(runs, options)
+                code.data = found.data
+                send("found", found)
                 continue
             checked = False
             for traces in engine.train(runs, options, lambda text: send("note", text)):
@@ -300,12 +307,10 @@ def _serve(pipe: Connection, runtime: Runtime) -> None:
                     checked = True
                 send("traces", traces)
             send("done", None)
-        except ValueError as error:
-            send("mistake", str(error))
         except MemoryError as error:
             send("mistake", f"a run needs more memory than there is ({error}); {LESS}")
-        except Exception:
-            send("failure", traceback.format_exc())
+        except Exception as error:
+            send(*trouble.told(error))
 
 
 def _end_with_parent() -> None:

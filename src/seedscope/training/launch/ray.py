@@ -7,7 +7,6 @@ returns is stored by the parent at once, since it dies with the node that made i
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from hashlib import sha256
@@ -24,10 +23,10 @@ except ImportError as error:
         "launcher=ray needs Ray: pip install 'seedscope[ray]', or launcher=here"
     ) from error
 
-from seedscope.study.words import Engine, Launcher, Run, Runtime
+from seedscope.study.words import Engine, Launcher, Run
 from seedscope.trace.machine import machine
 from seedscope.trace.trace import Trace
-from seedscope.training import engines
+from seedscope.training import current, engines, trouble
 from seedscope.training.engines import Note
 from seedscope.training.launch.here import environment
 from seedscope.training.launch.shares import Share
@@ -108,7 +107,7 @@ def _smallest(shares: Sequence[Share], engine: Engine) -> list[Share]:
 
 def _task(share: Share, engine: Engine, options: Launcher) -> Any:
     """Start a task and return its reference."""
-    variables = _variables(share.runtime)
+    variables = _variables(share)
     if share.fresh:  # Ray uses processes again: a variable of its own makes a new one
         variables[OURS] = uuid4().hex
     task = ray.remote(
@@ -122,9 +121,17 @@ def _task(share: Share, engine: Engine, options: Launcher) -> Any:
     return task.remote(share.runs, engine)
 
 
-def _variables(runtime: Runtime) -> dict[str, str]:
-    """Return the environment variables that a worker of this runtime is born with."""
-    known = sha256(repr(astuple(runtime)).encode()).hexdigest()[:16]
+def _variables(share: Share) -> dict[str, str]:
+    """Return the environment variables that a worker of this share is born with.
+
+    A worker keeps the code and data that it has read: others need another worker.
+    """
+    runtime = share.runtime
+    held = {
+        (run.identity.code, run.identity.data) for run in share.runs if run.identity
+    }
+    text = repr((astuple(runtime), sorted(held)))
+    known = sha256(text.encode()).hexdigest()[:16]
     paths = [PACKAGES, *(p for p in sys.path if p and Path(p).is_dir())]
     return {
         **environment(runtime),
@@ -176,6 +183,7 @@ def _train(
     """Train one share; return what became of it."""
     notes: list[str] = []
     try:
+        current.check(runs)
         loaded = engines.load(engine.name)
         if os.environ[OURS] not in _started:
             loaded.start(runs[0].settings.runtime)
@@ -185,10 +193,9 @@ def _train(
             for traces in loaded.train(runs, engine, notes.append)
         ]
         return "traces", notes, groups
-    except ValueError as error:
-        return "mistake", notes, str(error)
-    except Exception:
-        return "failure", notes, traceback.format_exc()
+    except Exception as error:
+        kind, text = trouble.told(error)
+        return kind, notes, text
 
 
 def _with_machine(trace: Trace) -> Trace:
