@@ -23,7 +23,7 @@ class Layer(keras.layers.Layer):
         return _lost(x)
 
 def in_a_layer():
-    return Layer()(keras.Input((2,)))
+    return Layer()(tf.ones((1, 2)))
 
 class Model(keras.Model):
     def train_step(self, data):
@@ -36,7 +36,7 @@ class Checked(keras.layers.Layer):
 
 def _fitted(model):
     model.compile("sgd", "mse")
-    model.fit([[1.0]], [[1.0]], verbose=0)
+    model.fit(tf.ones((4, 1)), tf.ones((4, 1)), verbose=0)
 
 def in_a_step():
     i = keras.Input((1,))

@@ -23,7 +23,7 @@ except ImportError as error:
         "launcher=ray needs Ray: pip install 'seedscope[ray]', or launcher=here"
     ) from error
 
-from seedscope.study.words import Engine, Launcher, Run
+from seedscope.study.words import Engine, Launcher, Run, Runtime
 from seedscope.trace.machine import machine
 from seedscope.trace.trace import Trace
 from seedscope.training import current, engines, trouble
