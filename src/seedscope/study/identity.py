@@ -41,7 +41,7 @@ def samples(study: Study) -> list[Run]:
     They stand for the arms when the process that trains is asked. The one of no arm is
     what the configuration says where no factor changes it; it is the first.
     """
-    arms = [Arm("", (), study.base), *study.arms]
+    arms = [Arm("", (), {}, study.base), *study.arms]
     seeds = {source: source_seed(study.root_seed, source, 0) for source in SOURCES}
     seeds["perturbation"] = UNPERTURBED
     factor = study.factor.name or "none"
