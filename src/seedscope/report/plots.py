@@ -226,6 +226,7 @@ def render(figure: Figure) -> tuple[bytes, str]:
     png, svg = io.BytesIO(), io.StringIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
+        warnings.filterwarnings("ignore", "constrained_layout")  # by very long names
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         figure.savefig(png, format="png", dpi=140)
