@@ -1,5 +1,7 @@
 """What resampling and ranking say of a score: bootstrap interval, best of k runs."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from seedscope.analysis.results import Beyond
@@ -8,6 +10,7 @@ from seedscope.runs.score import Score
 from seedscope.stats.bootstrap import LEAST, bootstrap_interval
 from seedscope.stats.spread import expected_best
 
+RESAMPLED_UP_TO = 3_000  # runs; above, the interval by formula is as good
 BEST_OF = (3, 5, 10, 30)  # runs that people report the best of
 
 
@@ -21,8 +24,12 @@ def of_scores(score: Score, scores: np.ndarray, level: float) -> Beyond:
         level: coverage of the bootstrap interval.
     """
     interval = None
-    if scores.size >= LEAST and np.ptp(scores) > 0:
-        interval = bootstrap_interval(scores, _sd, generator(), level=level)
+    if LEAST <= scores.size <= RESAMPLED_UP_TO and np.ptp(scores) > 0:
+        size = float(np.abs(scores - scores[0]).max())  # 1e300 has no square
+        unit = bootstrap_interval(
+            (scores - scores[0]) / size, _sd, generator(), level=level
+        )
+        interval = replace(unit, low=size * unit.low, high=size * unit.high)
     if score.direction is None:
         return Beyond(interval, {})
     sign = -1 if score.falls else 1

@@ -94,9 +94,7 @@ def terminal(comparison: Comparison, score: str) -> Table:
     """Return the table of one score for `rich`."""
     body = rows(comparison, score)
     shown = columns(body)
-    held = [row.arm for row in body[: len(comparison.arms)]]
-    head, names = comparison.runs.short_names(held)
-    names += [row.arm for row in body[len(held) :]]
+    head, names = comparison.runs.short_names([row.arm for row in body])
     body = [replace(row, arm=name) for row, name in zip(body, names, strict=True)]
     title = f"{score}, intervals at {100 * comparison.level:g} %"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)

@@ -114,13 +114,23 @@ def bca_constants(
     """
     runs = len(scores)
     estimate = statistic(scores[None])[0]
-    others = (np.arange(runs)[:, None] + np.arange(1, runs)) % runs
-    influence = (runs - 1) * (estimate - statistic(scores[others]))
+    influence = (runs - 1) * (estimate - left_out(scores, statistic))
     acceleration = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
     # Half a resample at either end keeps z0 finite when all lie on one side.
     edge = 0.5 / estimates.size
     below = np.clip((estimates < estimate).mean(), edge, 1 - edge)
     return float(norm.ppf(below)), float(acceleration)
+
+
+def left_out(scores: np.ndarray, statistic: Statistic) -> np.ndarray:
+    """Return the statistic without each run in turn, a part of the runs at a time."""
+    runs = len(scores)
+    batch = max(1, _CELLS // scores.size)
+    parts = []
+    for start in range(0, runs, batch):
+        first = np.arange(start, min(start + batch, runs))[:, None]
+        parts.append(statistic(scores[(first + np.arange(1, runs)) % runs]))
+    return np.concatenate(parts)
 
 
 def _quantiles(estimates: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

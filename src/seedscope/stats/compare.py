@@ -17,6 +17,7 @@ from seedscope.stats.bootstrap import APPROXIMATE_BELOW, LEAST
 from seedscope.stats.interval import Interval, check_level, finite_scores
 from seedscope.stats.spread import sd_of
 
+RESAMPLED_UP_TO = 3_000  # runs of an arm; above, t needs no permutation beside it
 GAMMA = 0.75  # Bouthillier et al. (2021): the P(A > B) that is worth reporting
 
 
@@ -119,6 +120,7 @@ def compare(
     smallest = min(1.0, 2 * np.exp(-_log_choose(a.size, b.size)))
     unpaired = welch(a, b, level)
     rows = paired_difference(a, b, level) if paired else None
+    many = max(a.size, b.size) > RESAMPLED_UP_TO
     difference = unpaired if rows is None else rows.difference
     return Comparison(
         replicates=(a.size, b.size),
@@ -126,9 +128,9 @@ def compare(
         difference=difference,
         welch=unpaired,
         paired=rows,
-        permutation_p=_permutation_p(a, b, rng, permutations),
+        permutation_p=np.nan if many else _permutation_p(a, b, rng, permutations),
         smallest_permutation_p=float(smallest),
-        bootstrap=_bootstrap(a, b, rng, level, paired),
+        bootstrap=None if many else _bootstrap(a, b, rng, level, paired),
         superiority=superiority(*((-a, -b) if lower else (a, b)), level),
         effect=_effect_size(a, b, level),
         equivalence=None if margin is None else equivalence(difference, margin, level),
@@ -144,13 +146,16 @@ def welch(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> MeanDifference:
     a, b = finite_scores(a, 2), finite_scores(b, 2)
     check_level(level)
     difference = float(a[0] - b[0] + ((a - a[0]).mean() - (b - b[0]).mean()))
-    parts = np.array([sd_of(a) ** 2 / a.size, sd_of(b) ** 2 / b.size])
-    if not parts.any():
+    sds = np.array([sd_of(a), sd_of(b)])
+    if not sds.any():
         return _certain(difference, level)
-    weight = parts / parts.sum()  # scale-free, so that tiny scores do not underflow
+    size = sds.max()  # scores of 1e300 or 1e-300 have no square
+    parts = (sds / size) ** 2 / [a.size, b.size]
+    weight = parts / parts.sum()
     dof = 1 / (weight**2 / [a.size - 1, b.size - 1]).sum()
     rough = any(_not_normal(arm) for arm in (a, b))
-    return _difference(difference, np.sqrt(parts.sum()), dof, level, "Welch", rough)
+    error = size * np.sqrt(parts.sum())
+    return _difference(difference, error, dof, level, "Welch", rough)
 
 
 def paired_difference(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Paired:
@@ -176,7 +181,7 @@ def paired_difference(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Pair
     result = _difference(
         difference, error, rows.size - 1, level, "paired t", _not_normal(rows)
     )
-    gain = np.hypot(*sds) ** 2 / (error**2 * rows.size)
+    gain = (np.hypot(*sds) / error) ** 2 / rows.size
     return Paired(result, correlation, float(gain))
 
 

@@ -35,6 +35,9 @@ from seedscope.stats.spread import HEAVY_TAILS, log_sd_pseudo_values, sd_of
 JACKKNIFE_FROM = 7  # runs in the smaller arm
 
 
+SHUFFLED_UP_TO = 10_000  # runs of two arms; above, a permutation test takes minutes
+
+
 @dataclass(frozen=True)
 class Share:
     """Variance of one arm relative to another's.
@@ -148,7 +151,7 @@ def equal_variances(
         b: scores of the second arm, shape (replicates,).
         rng: draws the permutations; not used where all can be listed.
         level: coverage of the interval of the ratio.
-        permutations: how many.
+        permutations: how many; 0 leaves this test out, as do more than 10,000 runs.
 
     Raises:
         ValueError: fewer than two runs in an arm, or a score is not finite.
@@ -157,7 +160,7 @@ def equal_variances(
     centred = a - np.median(a), b - np.median(b)
     size = max(np.abs(arm).max() for arm in centred)
     permutation = Test(np.nan, np.nan)
-    if size > 0:
+    if size > 0 and permutations and a.size + b.size <= SHUFFLED_UP_TO:
         result = stats.permutation_test(
             [arm / size for arm in centred],
             _log_deviation_ratio,
@@ -183,7 +186,8 @@ def brown_forsythe(arms: list[np.ndarray]) -> Test:
     if len(arms) < 2:
         raise ValueError(f"need two or more arms to compare, got {len(arms)}")
     centred = [arm - np.median(arm) for arm in (finite_scores(a, 2) for a in arms)]
-    deviations = [np.abs(arm) for arm in centred]
+    size = max(float(np.abs(arm).max()) for arm in centred) or 1.0
+    deviations = [np.abs(arm) / size for arm in centred]  # 1e300 has no square
     if all(np.ptp(d) == 0 for d in deviations):
         return Test(np.nan, np.nan)  # no deviation varies: nothing to compare with
     result = stats.f_oneway(*deviations)

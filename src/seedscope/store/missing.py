@@ -1,9 +1,7 @@
 """Have a study show the runs of a job that failed before it planned them."""
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from seedscope.store.read import studies_of_sweep
 from seedscope.store.store import connect, exists
@@ -11,7 +9,7 @@ from seedscope.study.words import Tracking
 
 
 def plan_missing(
-    tracking: Tracking, sweep: str, base: str, runs: Sequence[Mapping[str, Any]]
+    tracking: Tracking, sweep: str, base: str, arms: Sequence[str]
 ) -> None:
     """Plan the runs of a job in the studies that other jobs of its sweep trained.
 
@@ -21,17 +19,16 @@ def plan_missing(
         tracking: where the studies are.
         sweep: the command that the job was part of.
         base: the study's name before code, data and engine entered it.
-        runs: arm and levels of each run that the job would have trained.
+        arms: of each run that the job would have trained.
     """
     if not exists(tracking):
         return
     store = connect(tracking, create=False)
     rows = [
-        {**run, "fingerprint": f"not planned: {number}"}
-        for number, run in enumerate(runs)
+        {"arm": arm, "fingerprint": f"not planned: {arm} {number}"}
+        for number, arm in enumerate(arms)
     ]
-    text = json.dumps(list(runs), sort_keys=True, default=str)
-    name = hashlib.sha256(text.encode()).hexdigest()[:6]
+    name = hashlib.sha256("\n".join(arms).encode()).hexdigest()[:6]
     for study_id in studies_of_sweep(store, sweep):
         tags = store.client.get_run(study_id).data.tags
         if base in (tags.get("seedscope.base"), tags["seedscope.study"]):
