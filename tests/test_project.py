@@ -20,7 +20,7 @@ FLOORS = (  # from the ground up; a folder's own modules may import each other
     ("trace",),
     (
         *("runs.score_names", "runs.score", "runs.table", "runs.question"),
-        *("runs.readers", "runs.files"),
+        *("runs.readers", "runs.files", "runs.condition"),
         *("runs.at", "runs.curves", "runs.diverged", "runs.duplicates"),
         "runs.tables",
     ),

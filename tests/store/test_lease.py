@@ -160,6 +160,20 @@ def test_who_was_taken_for_dead_and_comes_back_doubles_nothing(store):
     assert sorted(fingerprints) == sorted(run.fingerprint for run in runs)
 
 
+def test_what_another_finished_just_before_it_ended_is_not_trained_again(store):
+    made, runs = study()
+    with open_study(store, made, runs) as slow:
+        with open_study(store, made, runs) as quick:
+            held = next(quick.shares(1, False, print))
+            shares = slow.shares(1, False, print)
+            slow.add([trace(run) for run in next(shares)])
+            mine = next(shares)  # the last look at what has finished
+            quick.add([trace(run) for run in held])
+        slow.add([trace(run) for run in mine])
+        assert list(shares) == []
+    assert len(logged(store)) == 3
+
+
 def test_a_run_that_was_stored_twice_all_the_same_counts_once(store):
     made, runs = study()
     with open_study(store, made, runs) as log:

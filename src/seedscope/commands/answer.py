@@ -1,6 +1,7 @@
 """Answer a question: find the runs, compare them, show and store the result."""
 
 import re
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,16 @@ from urllib.parse import unquote, urlparse
 from rich.console import Console
 from rich.markup import escape
 
-from seedscope.analysis import many
+from seedscope.analysis import gate, many
 from seedscope.analysis.compare import compare
 from seedscope.analysis.results import Comparison
 from seedscope.analysis.two_groups import compare_groups
 from seedscope.report import against, files, metrics, note, terminal
 from seedscope.report import many as report_many
+from seedscope.report.gate import line as gate_line
 from seedscope.report.harmless import console as harmless_console
 from seedscope.report.harmless import for_spreadsheets
-from seedscope.runs import readers
+from seedscope.runs import condition, readers
 from seedscope.runs.find import find_group
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
@@ -50,7 +52,7 @@ def answer(question: Question) -> Runs | None:
 
 def _arms(question: Question, store: Store | None, console: Console) -> Runs:
     runs = readers.read(question)
-    if many.too_many(runs):
+    if many.too_many(runs) and question.fail_if is None:
         return _many(question, runs, console)
     comparison = compare(runs, question.metrics, question.level)
     terminal.show(comparison, console)
@@ -59,6 +61,8 @@ def _arms(question: Question, store: Store | None, console: Console) -> Runs:
         _say(console, f"Tables, figures and the page are in {question.output}")
     if runs.study_id:
         _log(comparison, store, console)
+    if question.fail_if is not None:
+        _gate(question.fail_if, comparison, console)
     return runs
 
 
@@ -70,6 +74,14 @@ def _many(question: Question, runs: Runs, console: Console) -> Runs:
         report_many.write(found, Path(question.output))
         _say(console, f"Every arm's numbers are in {question.output}")
     return runs
+
+
+def _gate(text: str, comparison: Comparison, console: Console) -> None:
+    """Say what became of a condition; end with its exit status unless it holds."""
+    found = gate.judge(condition.parse(text), comparison)
+    _say(console, gate_line(found))
+    if status := gate.EXIT[found.outcome]:
+        sys.exit(status)
 
 
 def _two_groups(question: Question, store: Store | None, console: Console) -> None:

@@ -23,7 +23,7 @@ from seedscope.study.words import Tracking
 
 FREE_TEXT = (
     *("name", "experiment", "filter", "table", "a", "b", "output"),
-    *("at", "step", "tasks", "separator", "decimal", "sheet"),
+    *("at", "step", "tasks", "separator", "decimal", "sheet", "fail_if"),
 )
 
 
@@ -40,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.argv = [before[0], *words]
         try:
             job()
+        except SystemExit as stop:
+            gated = any(word.startswith("fail_if=") for word in words)
+            if gated and isinstance(stop.code, str):  # a mistake is no failed gate
+                print(stop.code, file=sys.stderr)
+                sys.exit(2)
+            raise
         finally:
             sys.argv = before
 

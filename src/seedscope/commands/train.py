@@ -221,8 +221,10 @@ def _keep_failure(context: DictConfig, config: DictConfig, line: str) -> None:
         own, preset = swept(context), context.runtime.choices.get("study")
         study = settings.read(config, study_name(config, own, preset), own)
         said["study"] = study.base_name
-        said["arms"] = [run.arm for run in plan_runs(study)]
-    (folder / f"failed-{number}.json").write_text(json.dumps(said))
+        said["runs"] = [
+            {"arm": run.arm, "levels": dict(run.levels)} for run in plan_runs(study)
+        ]
+    (folder / f"failed-{number}.json").write_text(json.dumps(said, default=str))
 
 
 def _failures(sweep: str) -> list[dict]:
@@ -250,8 +252,8 @@ def _show_as_missing(
     from seedscope.store.missing import plan_missing
 
     for said in failures:
-        if "arms" in said:
-            plan_missing(tracking, sweep, said["study"], said["arms"])
+        if "runs" in said:
+            plan_missing(tracking, sweep, said["study"], said["runs"])
 
 
 def _said(failures: Sequence[Mapping], jobs: int) -> list[str]:

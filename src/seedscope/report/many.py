@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.many import ManyArms
+from seedscope.report.harmless import for_spreadsheets
 from seedscope.report.rounding import percent, probability, rounded, unit_of
 
 ENDS = 5  # arms at either end
@@ -37,7 +38,7 @@ def write(found: ManyArms, folder: Path) -> None:
     """Write every arm's numbers and the summary into a folder."""
     data = folder / "tables"
     data.mkdir(parents=True, exist_ok=True)
-    found.table.write_csv(data / "statistics.csv")
+    for_spreadsheets(found.table).write_csv(data / "statistics.csv")
     found.table.write_parquet(data / "statistics.parquet")
     heads, body = rows(found)
     lines = [heads, [":---"] + ["---:"] * (len(heads) - 1), *body]

@@ -94,7 +94,9 @@ def terminal(comparison: Comparison, score: str) -> Table:
     """Return the table of one score for `rich`."""
     body = rows(comparison, score)
     shown = columns(body)
-    head, names = comparison.runs.short_names([row.arm for row in body])
+    held = [row.arm for row in body[: len(comparison.arms)]]
+    head, names = comparison.runs.short_names(held)
+    names += [row.arm for row in body[len(held) :]]
     body = [replace(row, arm=name) for row, name in zip(body, names, strict=True)]
     title = f"{score}, intervals at {100 * comparison.level:g} %"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)

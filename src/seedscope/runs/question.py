@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedscope.runs import condition
 from seedscope.runs.at import parse
 from seedscope.study.direction import read_better
 from seedscope.study.words import Tracking
@@ -47,6 +48,7 @@ class Question:
     level: float
     output: str | None
     claims: list[str]
+    fail_if: str | None = None
 
 
 def read(config: DictConfig) -> Question:
@@ -85,6 +87,10 @@ def _check_values(question: Question) -> None:
     for key in ("sources", "at", "tasks"):
         if own and getattr(question, key):
             raise ValueError(f"{key}= needs table= or experiment=: runs of others")
+    if question.fail_if is not None:
+        condition.parse(question.fail_if)
+        if question.a is not None or question.claims:
+            raise ValueError("fail_if= judges the arms of a study; leave a, b, claims")
     if question.at is not None:
         parse(question.at)
     if question.decimal not in (None, ".", ",", "point", "comma"):

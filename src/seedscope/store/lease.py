@@ -190,7 +190,8 @@ class Lease:
                 last = before.get(run.info.run_id)
                 known = last is not None and last[0] == beat
                 self._seen[run.info.run_id] = last if known else (beat, now)
-            if others or ids - self._known:  # one that came and went counts too
+            # One that came and went counts too, and one that ended since the last look.
+            if others or before or ids - self._known:
                 self.company = True
             self._known |= ids
         return others

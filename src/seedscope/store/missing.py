@@ -1,7 +1,9 @@
 """Have a study show the runs of a job that failed before it planned them."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from seedscope.store.read import studies_of_sweep
 from seedscope.store.store import connect, exists
@@ -9,7 +11,7 @@ from seedscope.study.words import Tracking
 
 
 def plan_missing(
-    tracking: Tracking, sweep: str, base: str, arms: Sequence[str]
+    tracking: Tracking, sweep: str, base: str, runs: Sequence[Mapping[str, Any]]
 ) -> None:
     """Plan the runs of a job in the studies that other jobs of its sweep trained.
 
@@ -19,16 +21,17 @@ def plan_missing(
         tracking: where the studies are.
         sweep: the command that the job was part of.
         base: the study's name before code, data and engine entered it.
-        arms: of each run that the job would have trained.
+        runs: arm and levels of each run that the job would have trained.
     """
     if not exists(tracking):
         return
     store = connect(tracking, create=False)
     rows = [
-        {"arm": arm, "fingerprint": f"not planned: {arm} {number}"}
-        for number, arm in enumerate(arms)
+        {**run, "fingerprint": f"not planned: {number}"}
+        for number, run in enumerate(runs)
     ]
-    name = hashlib.sha256("\n".join(arms).encode()).hexdigest()[:6]
+    text = json.dumps(list(runs), sort_keys=True, default=str)
+    name = hashlib.sha256(text.encode()).hexdigest()[:6]
     for study_id in studies_of_sweep(store, sweep):
         tags = store.client.get_run(study_id).data.tags
         if base in (tags.get("seedscope.base"), tags["seedscope.study"]):

@@ -1,0 +1,110 @@
+"""Tell whether a condition holds, by the interval of what it is about.
+
+Chance is what the runs are about, so a number that lies on one side of the limit by
+luck passes no gate and closes none: where the interval holds the limit, it cannot be
+told.
+"""
+
+import math
+from dataclasses import dataclass
+
+from seedscope.analysis.results import Comparison
+from seedscope.analysis.two_groups import compare_groups
+from seedscope.runs.condition import Condition
+
+FAILS, HOLDS, UNKNOWN = "fails", "holds", "cannot be told"
+EXIT = {HOLDS: 0, FAILS: 1, UNKNOWN: 2}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What became of a condition."""
+
+    condition: Condition
+    outcome: str  # FAILS: it is met; HOLDS: it is not; UNKNOWN
+    why: str = ""  # instead of the numbers, where there are none
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+def judge(condition: Condition, comparison: Comparison) -> Gate:
+    """Return what the runs say of a condition.
+
+    Raises:
+        ValueError: there is no such arm or score.
+    """
+    if condition.what == "control":
+        return _control(condition, comparison)
+    if condition.what == "difference":
+        return _difference(condition, comparison)
+    *scores, name = condition.arguments
+    wanted = _arm(condition, name, comparison)
+    (arm,) = [arm for arm in comparison.arms if arm.name == wanted]
+    if condition.what == "diverged":
+        count = float(arm.diverged)
+        return _by_interval(condition, count, count, count)
+    _check_score(condition, scores[0], comparison)
+    spread = arm.spreads.get(scores[0])
+    if spread is None:
+        return Gate(condition, UNKNOWN, f"no run of {arm.name} holds {scores[0]}")
+    if condition.what == "mean":
+        return _by_interval(condition, spread.mean, spread.mean_low, spread.mean_high)
+    return _by_interval(condition, spread.sd, spread.sd_low, spread.sd_high)
+
+
+def _control(condition: Condition, comparison: Comparison) -> Gate:
+    control = comparison.control
+    if control is None or control.repeats is None:
+        return Gate(condition, UNKNOWN, "no arm repeats one run exactly: factor=none")
+    if control.repeats.identical:
+        why = f"{control.repeats.runs} exact repeats ended in the same bits"
+        return Gate(condition, HOLDS, why)
+    distinct = control.repeats.distinct
+    why = f"{control.repeats.runs} exact repeats ended in {distinct} different ways"
+    return Gate(condition, FAILS, why)
+
+
+def _difference(condition: Condition, comparison: Comparison) -> Gate:
+    score, *names = condition.arguments
+    _check_score(condition, score, comparison)
+    runs = comparison.runs
+    a, b = (runs.arm(_arm(condition, name, comparison)) for name in names)
+    (found,) = compare_groups(a, b, (score,), comparison.level)
+    interval = found.verdict.difference.interval
+    return _by_interval(
+        condition, found.verdict.difference.value, interval.low, interval.high
+    )
+
+
+def _by_interval(condition: Condition, value: float, low: float, high: float) -> Gate:
+    """Judge by the whole interval; where there is none, nothing can be told."""
+    if not all(map(math.isfinite, (value, low, high))):
+        return Gate(condition, UNKNOWN, "there are too few runs for an interval")
+    met = {
+        ">": (low > condition.limit, high > condition.limit),
+        ">=": (low >= condition.limit, high >= condition.limit),
+        "<": (high < condition.limit, low < condition.limit),
+        "<=": (high <= condition.limit, low <= condition.limit),
+    }
+    surely, perhaps = met[condition.operator]
+    outcome = FAILS if surely else UNKNOWN if perhaps else HOLDS
+    return Gate(condition, outcome, "", value, low, high)
+
+
+def _arm(condition: Condition, name: str, comparison: Comparison) -> str:
+    found = comparison.runs.find(name)
+    if found is None:
+        raise ValueError(
+            f"fail_if={condition.text!r}: no arm {name!r}; there are "
+            f"{', '.join(comparison.runs.arms())}"
+        )
+    return found
+
+
+def _check_score(condition: Condition, score: str, comparison: Comparison) -> None:
+    if score not in comparison.scores:
+        raise ValueError(
+            f"fail_if={condition.text!r}: no score {score!r}; there are "
+            f"{', '.join(comparison.scores)}"
+        )

@@ -1,0 +1,15 @@
+"""The one line that a gate prints."""
+
+from seedscope.analysis.gate import FAILS, HOLDS, Gate
+
+WORDS = {FAILS: "fails", HOLDS: "holds"}
+
+
+def line(gate: Gate) -> str:
+    """Return what became of a condition, with the numbers that decide it."""
+    said = gate.why or f"{gate.value:.4g} [{gate.low:.4g}, {gate.high:.4g}]"
+    word = WORDS.get(gate.outcome)
+    if word is None:
+        why = "" if gate.why else ", and the limit is inside: train more runs"
+        return f"gate cannot be told: fail_if {gate.condition.text}: {said}{why}"
+    return f"gate {word}: fail_if {gate.condition.text}: {said}"
