@@ -40,7 +40,7 @@ HOMES = {
     "keras": ("task", "training", "verify"),
     "mlflow": ("store",),
     "hydra": ("commands",),
-    "omegaconf": ("study.settings", "runs.question", "commands"),
+    "omegaconf": ("study.settings", "study.frozen", "runs.question", "commands"),
     "matplotlib": ("report.plots",),
     "ray": ("training.launch.ray",),
 }

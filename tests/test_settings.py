@@ -1,4 +1,6 @@
+import pickle
 import re
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 from composing import read
@@ -37,8 +39,8 @@ def test_levels_make_one_arm_each_and_change_only_their_setting():
     small, full = study.arms
     assert (small.name, full.name) == ("b batch_size:8", "b batch_size:none")
     assert (small.settings.loop.batch_size, full.settings.loop.batch_size) == (8, None)
-    full.settings.loop.batch_size = 8
-    assert small.settings == full.settings
+    loop = replace(full.settings.loop, batch_size=8)
+    assert small.settings == replace(full.settings, loop=loop)
 
 
 def test_two_level_keys_are_crossed():
@@ -57,3 +59,24 @@ def test_a_level_replaces_a_whole_component():
 def test_any_set_of_sources_can_be_varied_and_names_itself():
     study = read("factor=sources", "factor.vary=[shuffle,dropout]")
     assert study.arms[0].name == "shuffle+dropout"
+
+
+def test_nothing_changes_a_configuration_after_it_was_read():
+    study = read("model.hidden=[4]", "better={mine: lower}")
+    nested = study.arms[0].settings
+    for part, name in (
+        (study, "name"), (study.engine, "keep_weights"), (study.factor, "name"),
+        (study.tracking, "experiment"), (nested, "loop"), (nested.loop, "epochs"),
+        (nested.runtime, "seeding"), (study.answer, "score"), (nested.split, "test"),
+    ):  # fmt: skip
+        with pytest.raises(FrozenInstanceError):
+            setattr(part, name, None)
+    for mapping in (nested.model, study.config["model"], study.better):
+        with pytest.raises(TypeError, match="is not changed after it was read"):
+            mapping["hidden"] = [8]
+        with pytest.raises(TypeError, match="is not changed after it was read"):
+            mapping |= {"hidden": [8]}
+    again = pickle.loads(pickle.dumps(study))  # as it goes to other processes
+    assert again == study
+    with pytest.raises(TypeError):
+        again.config.pop("model")

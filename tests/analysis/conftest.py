@@ -1,5 +1,7 @@
 """One database for all tests, and one compared study for those that only look."""
 
+from dataclasses import replace
+
 import pytest
 from composing import ROOT
 from hydra import compose, initialize_config_dir
@@ -56,9 +58,6 @@ def ask(tracking):
     def asked(**keys):
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             made = question.read(compose("compare"))
-        made.tracking = keys.pop("tracking", tracking)
-        for key, value in keys.items():
-            setattr(made, key, value)
-        answer(made)
+        answer(replace(made, **{"tracking": tracking, **keys}))
 
     return asked

@@ -14,12 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 from seedscope.runs import condition
 from seedscope.runs.at import parse
 from seedscope.study.direction import read_better
+from seedscope.study.frozen import schema_of
 from seedscope.study.words import Tracking
 
 FOR_TABLES = ("run", "step", "turn", "separator", "decimal", "sheet")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Question:
     """What is compared, and how; conf/compare.yaml explains each key."""
 
@@ -58,7 +59,7 @@ def read(config: DictConfig) -> Question:
         ValueError: a key, type or value is wrong; the message names the key.
     """
     try:
-        schema = OmegaConf.structured(Question)
+        schema = schema_of(Question)
         question = OmegaConf.to_object(OmegaConf.merge(schema, config))
     except OmegaConfBaseException as error:
         reason = str(error.msg).splitlines()[0]

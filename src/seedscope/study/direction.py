@@ -6,8 +6,9 @@ for `test/accuracy`).
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
+
+from seedscope.study.frozen import Frozen
 
 DIRECTIONS = ("higher", "lower")
 Better = str | Mapping[str, str] | None
@@ -32,4 +33,4 @@ def read_better(value: Any) -> Better:
                 f"better.{score}={direction!r} must be higher or lower, as in "
                 f"better={{{score}: lower}}"
             )
-    return MappingProxyType({str(score): value[score] for score in value})
+    return Frozen({str(score): value[score] for score in value})

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from seedscope.study.design import seed_table
+from seedscope.study.frozen import Frozen
 from seedscope.study.functions import without_bytes
 from seedscope.study.words import Arm, Identity, Run, Study
 
@@ -46,7 +47,7 @@ def _plan_arm(arm: Arm, study: Study) -> list[Run]:
             arm=arm.name,
             replicate=replicate,
             vary=arm.vary,
-            seeds=row.seeds,
+            seeds=Frozen(row.seeds),
             settings=arm.settings,
             fingerprint=_fingerprint(study.factor.name, arm, replicate, row.seeds),
             block=row.block,

@@ -5,7 +5,7 @@ Every mistake that can be seen on paper is refused here, before TensorFlow is im
 
 import importlib.util
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seedscope.study.arms import arm_name
 from seedscope.study.direction import read_better
+from seedscope.study.frozen import frozen, schema_of, thawed
 from seedscope.study.functions import BYTES
 from seedscope.study.seeds import check_source
 from seedscope.study.words import (
@@ -74,7 +75,7 @@ NOT_NEGATIVE = (
 COMPONENTS = ("data", "model", "optimizer")  # where a user's own code plugs in
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Schema(Settings):
     name: str | None
     replicates: int
@@ -102,7 +103,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
     whole = _typed(config)
     factor = whole.factor
     if factor.name is None:
-        factor.name = "+".join(factor.vary) or "none"
+        factor = replace(factor, name="+".join(factor.vary) or "none")
     for source in factor.vary:
         check_source(source)
     if len(set(factor.vary)) < len(factor.vary):
@@ -112,7 +113,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         Arm(
             name=arm_name(factor.name, levels | around, swept),
             vary=tuple(factor.vary),
-            levels=levels | around,
+            levels=frozen(levels | around),
             settings=_settings(config, settings),
         )
         for levels, settings in _levels(factor)
@@ -130,7 +131,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         tracking=whole.tracking,
         answer=whole.answer,
         better=read_better(whole.better),
-        config=OmegaConf.to_container(config, resolve=True),
+        config=frozen(OmegaConf.to_container(config, resolve=True)),
         base=_settings(config, {}),
         swept=swept,
         named=whole.name is not None,
@@ -145,7 +146,7 @@ def tracking(config: DictConfig) -> Tracking:
         ValueError: a key or type below `tracking` is wrong.
     """
     try:
-        schema = OmegaConf.structured(Tracking)
+        schema = schema_of(Tracking)
         return OmegaConf.to_object(OmegaConf.merge(schema, config.tracking))
     except OmegaConfBaseException as error:
         reason = str(error.msg).splitlines()[0]
@@ -166,8 +167,8 @@ def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
 def _typed(config: DictConfig) -> _Schema:
     """Merge into the schema, which refuses unknown keys and wrong types."""
     try:
-        schema = OmegaConf.structured(_Schema)
-        whole = OmegaConf.to_object(OmegaConf.merge(schema, config))
+        schema = schema_of(_Schema)
+        whole = frozen(OmegaConf.to_object(OmegaConf.merge(schema, config)))
     except OmegaConfBaseException as error:
         reason = str(error.msg).splitlines()[0]
         raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None
@@ -352,7 +353,7 @@ def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:
                 f"factor.levels.{key}: there is no setting {key!r}; the settings are "
                 "listed by --cfg job"
             )
-        OmegaConf.update(config, key, value, merge=False)
+        OmegaConf.update(config, key, thawed(value), merge=False)
     whole = _typed(config)
     return Settings(**{key: getattr(whole, key) for key in Settings.__annotations__})
 

@@ -4,6 +4,7 @@ A *setting* is anything a study may vary besides its sources of randomness. A *f
 says what is varied: sources that get new seeds (`vary`), settings that are compared
 (`levels`, one *arm* per level). A *run* is one training from start to end: one row of
 an arm's design, one MLflow run. conf/ holds every default; these classes have none.
+Nothing changes what was read: whoever needs other settings replaces them.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from seedscope.study.direction import Better
 
 
-@dataclass
+@dataclass(frozen=True)
 class Split:
     """Which examples train, validate and test."""
 
@@ -25,7 +26,7 @@ class Split:
     label_noise: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Loop:
     """How training walks over the examples."""
 
@@ -41,7 +42,7 @@ class Loop:
     metrics: list[str]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Runtime:
     """What a process must be started with; a process has one of each."""
 
@@ -59,7 +60,7 @@ class Runtime:
     hash_seed: int | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Settings:
     """Everything that decides a run besides its seeds."""
 
@@ -71,7 +72,7 @@ class Settings:
     runtime: Runtime
 
 
-@dataclass
+@dataclass(frozen=True)
 class Factor:
     """What a study varies."""
 
@@ -82,7 +83,7 @@ class Factor:
     fresh_process: bool
 
 
-@dataclass
+@dataclass(frozen=True)
 class Design:
     """How the seed table of an arm is filled."""
 
@@ -91,7 +92,7 @@ class Design:
     levels: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Engine:
     """How runs are trained, and what is kept of them."""
 
@@ -103,7 +104,7 @@ class Engine:
     keep_programs: bool = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class Launcher:
     """Where runs are trained; none of this changes what a run is."""
 
@@ -115,7 +116,7 @@ class Launcher:
     retries: int = 3
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tracking:
     """Where runs are logged, and how finely."""
 
@@ -127,7 +128,7 @@ class Tracking:
     sweep: str | None = None  # the id of the command that runs this job
 
 
-@dataclass
+@dataclass(frozen=True)
 class Answer:
     """What a reader of the study's result should see first."""
 
