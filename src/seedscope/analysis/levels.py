@@ -52,7 +52,7 @@ class _Baseline:
         self.weights = _weights(runs, ids)
         self.labels = _labels(runs, ids)
         self.mean = _mean(table, score)
-        self.seconds = _median(table, "seconds")
+        self.table = table
 
 
 def _level(
@@ -77,8 +77,18 @@ def _level(
         own_distance=_own_distance(weights),
         churn=churn,
         score_difference=_mean(table, baseline.score) - baseline.mean,
-        seconds_ratio=_median(table, "seconds") / baseline.seconds,
+        seconds_ratio=_seconds_ratio(table, baseline.table),
     )
+
+
+def _seconds_ratio(table: pl.DataFrame, baseline: pl.DataFrame) -> float:
+    """Compare median seconds of a step, or of whole trainings where it is not known."""
+    name = "step_seconds"
+    timed = all(
+        name in t.columns and not t[name].null_count() for t in (table, baseline)
+    )
+    chosen = name if timed else "seconds"
+    return _median(table, chosen) / _median(baseline, chosen)
 
 
 def _first_step(baseline, curve) -> int | None:

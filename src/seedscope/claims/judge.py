@@ -10,6 +10,7 @@ from seedscope.claims.statistics import STATISTICS
 from seedscope.claims.verdict import OPEN, Decided, Verdict, conclude, decided
 from seedscope.runs.table import Runs
 
+PAIRED = ("apart", "paired_mean_difference", "paired_mean_ratio")  # row by row
 MISSING = "not measured yet"
 
 
@@ -49,7 +50,7 @@ def _case(case: Case, runs: Runs | None, level: float) -> Decided:
         if case.b:
             other = case.measure_b or case.measure
             arms.append(_values(runs, case.b, other, case.average_b))
-        if statistic.two_arms and case.statistic in ("apart", "paired_mean_difference"):
+        if statistic.two_arms and case.statistic in PAIRED:
             _check_rows(*arms)
         estimate = statistic.function(*arms, level)
     except ValueError as error:

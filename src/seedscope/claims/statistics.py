@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from seedscope.stats.compare import paired_difference, welch
+from seedscope.stats.ratio import paired_ratio
 from seedscope.stats.share import variance_share
 from seedscope.stats.spread import spread
 
-RATIOS = ("sd_ratio", "mean_ratio")  # their margins are factors
+RATIOS = ("sd_ratio", "mean_ratio", "paired_mean_ratio")  # their margins are factors
 LEAST_REPEATS = 3  # fewer equal repeats do not show that a level repeats
 
 
@@ -56,6 +57,12 @@ def mean_ratio(a: np.ndarray, b: np.ndarray, level: float) -> Estimate:
     found = mean_difference(np.log(a), np.log(b), level)
     ends = (float(np.exp(v)) for v in (found.value, found.low, found.high))
     return Estimate(*ends, found.runs)
+
+
+def paired_mean_ratio(a: np.ndarray, b: np.ndarray, level: float) -> Estimate:
+    """Return the ratio of geometric means of runs that took turns, row by row."""
+    ratio, interval, _ = paired_ratio(a, b, level)
+    return Estimate(ratio, interval.low, interval.high, len(a))
 
 
 def sd(a: np.ndarray, level: float) -> Estimate:
@@ -111,6 +118,7 @@ STATISTICS = {
     "mean_difference": Statistic(mean_difference, True),
     "paired_mean_difference": Statistic(paired_mean_difference, True),
     "mean_ratio": Statistic(mean_ratio, True),
+    "paired_mean_ratio": Statistic(paired_mean_ratio, True),
     "sd": Statistic(sd, False),
     "sd_ratio": Statistic(sd_ratio, True),
     "distinct": Statistic(distinct, False),

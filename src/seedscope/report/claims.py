@@ -25,6 +25,7 @@ WORDS = {
     "mean": "mean",
     "mean_difference": "difference of means",
     "paired_mean_difference": "difference of means, paired",
+    "paired_mean_ratio": "ratio of means, taken in turn",
     "mean_ratio": "ratio of means",
     "sd": "standard deviation",
     "sd_ratio": "ratio of standard deviations",

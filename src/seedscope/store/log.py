@@ -497,6 +497,8 @@ def _metrics(trace: Trace, points: int) -> Iterator[Metric]:
         yield Metric(name, float(value), now, 0)
     if trace.seconds is not None:
         yield Metric("seconds", trace.seconds, now, 0)
+    if trace.step_seconds is not None:
+        yield Metric("step_seconds", trace.step_seconds, now, 0)
 
 
 def _thinned(steps: int, points: int) -> list[int]:

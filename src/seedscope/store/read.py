@@ -61,7 +61,7 @@ def _read_study(store: Store, name: str) -> Runs:
     lead = study.data.tags.get("seedscope.answer.score")
     last = [m for m in metrics if m.startswith(("train/", "val/"))]  # of the last epoch
     final = [m for m in metrics if not m.startswith(CURVES)]
-    if not set(final) - {"seconds"}:  # a program that tested nothing
+    if not set(final) - {"seconds", "step_seconds"}:  # a program that tested nothing
         final += [m for m in last if m.startswith("val/")] or last
     scores = [m for m in metrics if m in final or m == lead]
     traces, remarks = parts.sound(store, study_id, finished)

@@ -47,6 +47,7 @@ class Trace:
     predictions: Predictions | None = None
     digests: Mapping[str, str] = field(default_factory=dict)  # draw -> what was drawn
     seconds: float | None = None  # training alone
+    step_seconds: float | None = None  # of a step, in epochs in which nothing is traced
     facts: Mapping[str, str] = field(default_factory=dict)  # engine, threads, device
     machine: Mapping[str, str] = field(default_factory=dict)  # where it is not ours
     weights: np.ndarray | None = None  # (snapshots, parameters), when kept, in floatx

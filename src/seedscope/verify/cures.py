@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
 
 from seedscope.stats.planning import runs_for_mean
+from seedscope.stats.ratio import paired_ratio
 from seedscope.verify.repeats import Rate, rate
 from seedscope.verify.where import (
     LOADED,
@@ -241,8 +241,6 @@ def seconds(records: Sequence[Record]) -> np.ndarray:
 def cost(before: np.ndarray, after: np.ndarray, level: float) -> Cost | None:
     """Estimate the ratio of times that were measured in turn, with an interval.
 
-    The logarithms of the ratios of each round are taken as normal.
-
     Args:
         before: seconds of each round as it is, shape (rounds,).
         after: seconds of each round with the cure, shape (rounds,).
@@ -251,14 +249,7 @@ def cost(before: np.ndarray, after: np.ndarray, level: float) -> Cost | None:
     rounds = len(after)
     if rounds < 2:
         return None
-    logs = np.log(after / before[:rounds])
-    sd = float(logs.std(ddof=1))
-    width = float(t.ppf((1 + level) / 2, rounds - 1)) * sd / np.sqrt(rounds)
-    mean = float(logs.mean())
-    return Cost(
-        ratio=float(np.exp(mean)),
-        low=float(np.exp(mean - width)),
-        high=float(np.exp(mean + width)),
-        rounds=rounds,
-        more=max(runs_for_mean(float(np.log(SEEN)), sd, level) - rounds, 0),
-    )
+    ratio, interval, sd = paired_ratio(after, before[:rounds], level)
+    wanted = runs_for_mean(float(np.log(SEEN)), sd, level)
+    more = max(wanted - rounds, 0)
+    return Cost(ratio, interval.low, interval.high, rounds, more)

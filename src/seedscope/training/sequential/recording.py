@@ -1,5 +1,6 @@
 """Keep what the batches and epochs of one run leave, while it trains."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ class Recorder:
         self._reported: list[list[float]] = []
         self._val: list[dict[str, float]] = []
         self._weights: list[np.ndarray] = []
+        self._ends: list[list[float]] = [[]]  # when each step of each epoch ended
 
     def start(self, keep_weights: str, patience: int) -> None:
         """Note the initial weights."""
@@ -54,10 +56,12 @@ class Recorder:
     def batch(self, raw: np.ndarray, reported: Mapping[str, Any]) -> None:
         """Note one batch: its own values, and what the training API says."""
         self._raw.append(np.array(raw))
+        self._ends[-1].append(time.perf_counter())
         self._reported.append([float(reported[name]) for name in self.names])
 
     def epoch(self) -> bool:
         """Note the end of an epoch; return whether training should stop."""
+        self._ends.append([])
         self._note_weights()
         x, y = self._validation
         if not len(x):
@@ -83,6 +87,14 @@ class Recorder:
             values = np.asarray(metric(targets, outputs), np.float64)
             scores[name] = float(values.mean())
         return outputs.numpy(), scores
+
+    def step_seconds(self) -> float | None:
+        """Return the mean seconds from step to step after the first epoch.
+
+        The first epoch traces: a full batch, and a smaller one where it is the last.
+        """
+        spent = np.concatenate([np.diff(ends) for ends in self._ends[1:]] or [[]])
+        return float(spent.mean()) if len(spent) else None
 
     def raw(self) -> dict[str, np.ndarray]:
         """Return name -> (steps,) raw values."""
@@ -161,6 +173,7 @@ def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
         ),
         digests=dict(examples.digests) | {"order": digest([task.orders])},
         seconds=seconds,
+        step_seconds=recorder.step_seconds(),
         facts=facts,
         weights=recorder.kept_weights(),
     )
