@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from seedscope.store import hardware
+from seedscope.trace.machine import machine
 from seedscope.verify.repeats import Repeats, finite_steps, missed
 from seedscope.verify.where import AFTER, LOADED, PHASES, UPDATE, WEIGHTS
 from seedscope.verify.words import CannotVerify, Program, Record
@@ -59,7 +60,7 @@ def certificate(
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "program": _program(program),
         "code": dict(record.code),
-        "machine": hardware.machine(),
+        "machine": machine(),
         "versions": versions(),
         "switches": _switches(record, switches),
         "repeats": repeats.repeats,
@@ -178,7 +179,7 @@ def compare(
         "settings": _keys(before["settings"], now["settings"]),
         "data": _keys(dict(held["digests"]["data"]), dict(seen["data"])),
         "versions": _keys(held["versions"], versions()),
-        "machine": _keys(_machine(held["machine"]), _machine(hardware.machine())),
+        "machine": _keys(_machine(held["machine"]), _machine(machine())),
         "switches": _keys(held["switches"], _switches(record, switches)),
     }
     return Checked(

@@ -129,7 +129,7 @@ class Record:
     outputs: list[tuple[str, str]] = field(default_factory=list)
     scores: list[tuple[str, float]] = field(default_factory=list)
     not_finite: list[str] = field(default_factory=list)  # variables, at the end
-    not_finite_from: int | None = None  # the first step that ended so, where watched
+    finite: list[bool] = field(default_factory=list)  # the loss of each watched step
     step_seconds: list[float] = field(default_factory=list)  # without tracing
     steps: int = 0
     seconds: float = 0.0  # the whole program
@@ -147,6 +147,15 @@ class Record:
     cut: bool = False  # stopped after `until`
     code: Mapping[str, str] = field(default_factory=dict)  # file -> digest
     facts: Mapping[str, str] = field(default_factory=dict)  # versions, threads
+
+    @property
+    def not_finite_from(self) -> int | None:
+        """Return the step before the loss stopped being finite for good, if it did."""
+        last = max((n for n, ok in enumerate(self.finite, 1) if ok), default=0)
+        if last == len(self.finite):
+            return None
+        # Replicas and several tapes look more than once a step.
+        return last * (self.steps or len(self.finite)) // len(self.finite)
 
     @property
     def result(self) -> tuple[Any, ...]:

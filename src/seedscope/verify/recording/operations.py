@@ -199,7 +199,8 @@ def _remember(kind: Any) -> None:
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        _made.append(self)
+        if type(self).__name__ != "_UnreadVariable":  # what a write returns
+            _made.append(self)
 
     put(kind, "__init__", init)
 
@@ -210,8 +211,7 @@ def _handles() -> dict[int, str]:
     for variable in _made:
         if isinstance(variable, keras.Variable):
             continue
-        unread = type(variable).__name__ == "_UnreadVariable"  # what a write returns
-        if not unread and getattr(variable, "_handle", None) is not None:
+        if getattr(variable, "_handle", None) is not None:
             found[id(variable.handle)] = variable.name
     for variable in _made:
         if isinstance(variable, keras.Variable) and variable._value is not None:

@@ -85,7 +85,6 @@ def _watch(job: Job, record: Record, made: list[Any]) -> list[Callable[[], None]
         taps = Taps(record, layers=job.level == "operations")
         taps.install()
         steps.at_ends.append(taps.fetch)
-        steps.at_ends.append(_finite_so_far(record, made))
         finishing.append(lambda: _drop(made, taps.own_variables))
     if job.level == "operations":
         Stages(record).install()
@@ -180,22 +179,6 @@ def _keep_scores(record: Record) -> None:
     put(trainer, "fit", kept_fit)
     put(trainer, "evaluate", kept_evaluate)
     put(trainer, "predict", kept_predict)
-
-
-def _finite_so_far(record: Record, made: list[Any]) -> Callable[[], None]:
-    """Return a hook that notes the first step after which weights are not finite."""
-
-    def look() -> None:
-        if record.not_finite_from is None and any(
-            not np.isfinite(value).all()
-            for variable in made
-            if isinstance(variable, keras.Variable)
-            and (value := _value(variable)) is not None
-            and value.dtype.kind == "f"
-        ):
-            record.not_finite_from = record.steps
-
-    return look
 
 
 def _drop(made: list[Any], own: set[int]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.src.backend.tensorflow import trainer as keras_trainer
 from keras.src.optimizers.base_optimizer import BaseOptimizer
@@ -42,6 +43,7 @@ class Taps:
         self._by_name: dict[str, Tap] = {}
         self._ordinals: dict[tuple[int, str], int] = {}
         self._kept: list[tuple[Tap, ResourceVariable]] = []
+        self._is_float: dict[str, bool] = {}  # whether a checksum is a float's bits
         self._graphs: list[Any] = []  # kept alive, so that no id is used again
 
     def install(self) -> None:
@@ -74,7 +76,23 @@ class Taps:
     def fetch(self) -> None:
         """Read what compiled code left in the step that has just ended."""
         for tap, variable in self._kept:
-            tap.seen.append(tuple(int(v) for v in variable.numpy()))
+            values = variable.numpy()
+            tap.seen.append(tuple(int(v) for v in values))
+            if tap.phase == "loss" and self._is_float[tap.name]:
+                self.record.finite.append(bool(np.isfinite(values.view("f4")).all()))
+
+    def _look_whether_finite(self, loss: Any) -> None:
+        """Note of each step whether its loss is a finite number."""
+        found = [t for t in tensors([loss]) if t.dtype.is_floating]
+        if not found or _is_scratch():
+            return
+        if frames.compiled() and not tf.executing_eagerly():
+            return  # the checksum of one float is its bits: `fetch` reads them
+        with tf.name_scope(SCOPE):
+            finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in found])
+            tf.numpy_function(
+                lambda value: self.record.finite.append(bool(value)), [finite], []
+            )
 
     # ---- the three ways to digest --------------------------------------------------
 
@@ -101,6 +119,9 @@ class Taps:
             # Made directly: `tf.Variable` would ask the function that is traced.
             variable = ResourceVariable(tf.zeros([len(pairs)], tf.int32))
         self.own_variables.add(id(variable))
+        self._is_float[tap.name] = all(
+            t.dtype == tf.float32 and t.shape.rank == 0 for _, t in found
+        )
         self._kept = [(t, v) for t, v in self._kept if t is not tap]
         self._kept.append((tap, variable))
         variable.assign(tf.stack([c for _, c in pairs]))
@@ -152,6 +173,7 @@ class Taps:
             names = [_path(source) for source in tf.nest.flatten(sources)]
             grads = tf.nest.flatten(found, expand_composites=False)
             self.note("loss", "", [("the loss", target)])
+            self._look_whether_finite(target)
             self.note("gradients", "", list(zip(names, grads, strict=False)))
             return found
 
