@@ -50,7 +50,7 @@ def main() -> None:
     groups = launchers.train(runs, study.engine, Launcher("ray"), False, print)
     traces = [trace for group in groups for trace in group]
     wall = time.perf_counter() - started
-    print(f"{RUNS} runs on it: {wall:.1f} s, TensorFlow's start in each worker included")
+    print(f"{RUNS} runs on it: {wall:.1f} s, TensorFlow's start included")
     back = len(pickle.dumps(traces[0]))
     print(f"sent a run: {len(sent) / 1e3:.1f} kB; back: {back / 1e3:.1f} kB")
     ray.shutdown()
