@@ -12,6 +12,7 @@ from keras import layers
 from seedscope.study.words import Engine
 from seedscope.task.model import build
 from seedscope.training.batched import batched
+from seedscope.training.batched.refusal import refusal
 from seedscope.training.sequential import loops as sequential
 
 AUTO = Engine("auto", workers=1, group_size=4, keep_weights="epochs")
@@ -268,7 +269,7 @@ def test_integer_seeds_are_kept_for_initializers_and_noise_alike():
 )  # fmt: skip
 def test_groups_start_as_each_run_does_alone(model, factor):
     planned = runs(f"brought_cases.{model}", f"factor={factor}")
-    assert batched.refusal(planned[0], AUTO) is None
+    assert refusal(planned[0], AUTO.group_size) is None
     together = [t for group in batched.train(planned, AUTO) for t in group]
     for run, got in zip(planned, together, strict=True):
         alone = sequential.train(run, "epochs")
@@ -317,4 +318,4 @@ REFUSED = [
 
 @pytest.mark.parametrize(("asked", "reason"), REFUSED)
 def test_a_step_of_ones_own_is_never_trained_in_groups(asked, reason):
-    assert reason in batched.refusal(runs(*asked)[0], AUTO)
+    assert reason in refusal(runs(*asked)[0], AUTO.group_size)

@@ -100,7 +100,7 @@ class Engine:
     workers: int
     group_size: int | None
     keep_weights: str
-    again: bool
+    again: bool = False
     keep_programs: bool = True
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from seedscope.study.seeds import stream_seed
 from seedscope.task import initial
+from seedscope.task import noise as draws_of
 from seedscope.task.parts import call
 
 LISTED = 8  # weights that are named; the others are counted
@@ -66,6 +67,7 @@ class Built:
     noise: tuple[Noise, ...]
     pinned_noise: tuple[str, ...] = ()  # layers that were given an integer seed
     compiled: tuple[tuple, dict[str, Any]] | None = None  # what `compile` was given
+    unnamed: bool = False  # it draws what no layer names (task/noise.py)
 
     @property
     def pinned(self) -> tuple[str, ...]:
@@ -121,14 +123,17 @@ def build(
     noise = tuple(_noise(model))
     for one in noise:
         one.variable.assign(one.state(seeds[one.source]))
-    # For models that call keras.random or tf.random themselves.
-    keras.utils.set_random_seed(seeds["dropout"])
+    unnamed = _unnamed(options, model, sample, seeds["dropout"])
+    for place, state in enumerate(unnamed.states):
+        state.assign(draws_of.stray(seeds["dropout"], place))
+    draws_of.start(seeds["dropout"], model)
     return Built(
         model,
         tuple(weights),
         noise,
         tuple(dict.fromkeys(_pinned_noise(model))),
         recorded.compiled.get(id(model)),
+        unnamed.draws,
     )
 
 
@@ -218,8 +223,7 @@ def _origins(
     ours = options["_target_"].startswith("seedscope.")
     if ours and "unknown" not in origins:
         return origins
-    shapes = [[*array.shape[1:]] for array in keras.tree.flatten(sample)]
-    key = json.dumps([dict(options), shapes, classes], default=str, sort_keys=True)
+    key = _key(options, sample, classes)
     if key not in _known:
         _known[key] = _found_out(options, sample, classes, seed, draws, origins)
     return _known[key]
@@ -299,6 +303,23 @@ def _noise(model: keras.Model) -> Iterator[Noise]:
         ordinals[source] += 1
 
 
+def _unnamed(
+    options: Mapping[str, Any], model: keras.Model, sample: Any, seed: int
+) -> draws_of.Unnamed:
+    """Return what a user's model draws besides; ours draw by their layers alone."""
+    target = options["_target_"]
+    if target.startswith("seedscope."):
+        return draws_of.Unnamed(draws=False)
+    return draws_of.unnamed(
+        model, sample, seed, f"model._target_={target}", _key(options, sample, None)
+    )
+
+
+def _key(options: Mapping[str, Any], sample: Any, classes: Any) -> str:
+    shapes = [[*array.shape[1:]] for array in keras.tree.flatten(sample)]
+    return json.dumps([dict(options), shapes, classes], default=str, sort_keys=True)
+
+
 def _pinned_noise(model: keras.Model) -> Iterator[str]:
     for layer, generator in _generators(model):
         if initial.seed_is_given(generator):
@@ -317,5 +338,5 @@ def _generators(
 
 
 def _augments(layer: keras.Layer) -> bool:
-    """Tell whether a layer is one of Keras' random preprocessing layers."""
-    return ".preprocessing." in type(layer).__module__
+    """Tell whether a layer is a random preprocessing layer of Keras, or made of one."""
+    return any(".preprocessing." in kind.__module__ for kind in type(layer).__mro__)

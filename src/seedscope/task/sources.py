@@ -34,7 +34,7 @@ def without_effect(run: Run, built: Built) -> dict[str, str]:
         reasons["shuffle"] = (
             "loop.shuffle=none trains in stored order; use loop.shuffle=epoch"
         )
-    if "dropout" not in noisy:
+    if "dropout" not in noisy and not built.unnamed:
         reasons["dropout"] = (
             f"the noise of {', '.join(built.pinned_noise)} has an integer seed, which "
             "is kept; leave `seed=` out"

@@ -29,6 +29,10 @@ from seedscope.training.choice import own_loop
 
 CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 LONGEST_SEQUENCE = 64  # time steps of a recurrent layer; each is compiled
+UNNAMED = (
+    "the model draws random numbers that no layer names (tf.random, NumPy, or "
+    "keras.random without a generator of the layer's own)"
+)
 RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
 
 
@@ -94,7 +98,10 @@ def _own(run: Run, examples: Examples) -> str | None:
     """Return what of the training is its author's own, which only Keras does."""
     settings = run.settings
     sample = fed(examples.x[examples.parts.train[:32]])
-    model = build(settings.model, sample, examples.classes, run.seeds).model
+    built = build(settings.model, sample, examples.classes, run.seeds)
+    model = built.model
+    if built.unnamed:
+        return UNNAMED
     if reason := only_keras(model):
         return reason
     if weights := own_constraints(model):

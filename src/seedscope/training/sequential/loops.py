@@ -58,6 +58,8 @@ def _fit(task: Task, recorder: Recorder) -> None:
         settings.loop.drop_remainder,
         task.run.seeds["augmentation"],
     )
+    if settings.runtime.input_pipeline in ("serial", "parallel"):
+        tf.random.set_seed(task.run.seeds["dropout"])  # the pipeline has its own
     model.fit(
         batches,
         epochs=len(task.orders),

@@ -37,7 +37,8 @@ def planned_batches(
         drop_remainder: leave out the last, smaller batch of each epoch.
         seed: of the source `augmentation`, for the noise of `map`.
     """
-    tf.random.set_seed(seed)
+    if kind in ("serial", "parallel"):
+        tf.random.set_seed(seed)
     features, targets = tf.constant(x), tf.constant(y)
 
     def in_batches(order: tf.Tensor) -> tf.data.Dataset:
