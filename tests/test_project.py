@@ -74,7 +74,21 @@ def floor(module: str) -> int:
     return inside[max(inside, key=len)]
 
 
+def house() -> str:
+    """Return the floors from the ground up, and how much lies on each."""
+    files = [path for path in PACKAGE.rglob("*.py") if module_name(path)]
+    lines = {module_name(path): len(path.read_text().splitlines()) for path in files}
+    rows = []
+    for number, names in enumerate(FLOORS):
+        own = [module for module in lines if floor(module) == number]
+        size = sum(lines[module] for module in own)
+        held = ", ".join(f"{name}/" if "." not in name else name for name in names)
+        rows.append(f"{number:2d}  {len(own):3d} files {size:6d} lines  {held}")
+    return "\n".join(rows)
+
+
 def test_imports_go_down_the_floors_only():
+    print(f"\n{house()}")  # shown by -s, and beside a failure
     wrong = [
         (module, name)
         for module, names in imports().items()

@@ -67,6 +67,12 @@ def test_metric_names_hold_only_what_every_store_takes():
     assert "opt adam_lr_0.1_/acc_/sd" in names
 
 
+def test_two_arms_never_share_a_metric():
+    names = of_comparison(compare(runs_of({"a/b": [1, 2], "a?b": [3, 5]}), [], 0.95))
+    assert names["a_b/test_accuracy/mean"] == 1.5
+    assert names["a_b 2/test_accuracy/mean"] == 4
+
+
 @pytest.mark.parametrize("runs", [2, 3, 12])
 def test_the_summary_has_three_to_seven_sentences_with_intervals(runs):
     rng = np.random.default_rng(2)

@@ -124,6 +124,13 @@ def test_levels_are_sorted_as_numbers_and_none_is_last():
     assert list(runs_of(*words).arms()) == ["opt:sgd", "opt:adam"]
 
 
+def test_factors_come_as_they_were_trained_whatever_was_planned_last():
+    made = runs_of(("init", "init", {}, "x"), ("all", ALL, {}, "x"))
+    table = made.table.with_columns(factor=pl.col("arm"))
+    runs = Runs("made", table, (), planned={"all": 2, "init": 2})
+    assert list(runs.arms()) == ["init", "all"]
+
+
 def test_where_nothing_varies_the_first_level_of_the_plan_stays_the_baseline():
     rows = [(f"threads:{n}", "", {"threads": n}, str(n)) for n in (4, 1, 2)]
     planned = {"threads:4": 2, "threads:1": 2, "threads:2": 2}

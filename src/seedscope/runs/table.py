@@ -41,9 +41,13 @@ class ArmKey:
         return self.settings == other.settings
 
 
-def places(keys: Sequence[ArmKey]) -> list[int]:
-    """Return the order in which to show arms that were planned in this one."""
-    factors = list(dict.fromkeys(key.factor for key in keys))
+def places(keys: Sequence[ArmKey], factors: Sequence[str]) -> list[int]:
+    """Return the order in which to show arms that were planned in this one.
+
+    Args:
+        keys: of the arms.
+        factors: in the order in which they were trained.
+    """
     ranks = {}
     for setting in {setting for key in keys for setting in key.levels}:
         ranks[setting] = _ranks([key.levels.get(setting) for key in keys])
@@ -131,7 +135,8 @@ class Runs:
         found = {group["arm"][0]: group for group in groups}
         plan = [arm for arm in self.planned if arm in found]
         plan += [arm for arm in found if arm not in self.planned]
-        order = places([self.keys[arm] for arm in plan])
+        trained = list(dict.fromkeys(self.keys[arm].factor for arm in found))
+        order = places([self.keys[arm] for arm in plan], trained)
         return {plan[place]: found[plan[place]] for place in order}
 
     def find(self, name: str) -> str | None:
