@@ -62,7 +62,7 @@ def test_collapsed_runs_turn_mean_and_single_runs_apart_and_nothing_is_recommend
     assert found.verdict.favours is None
     for text in everywhere(found):
         assert "is better than" not in text
-        assert "method:deep - method:shallow is -7 pp" in text
+        assert "method:deep - method:shallow is ≈-7 pp" in text
         assert "A single run of method:deep beats a single run of method:shallow" in (
             text
         )

@@ -6,10 +6,13 @@ import numpy as np
 import polars as pl
 
 from seedscope.analysis.results import Repeats
+from seedscope.runs.score import Score
 from seedscope.runs.table import Runs
 from seedscope.stats.backgrounds import alone_share
 from seedscope.stats.share import Share
 from seedscope.stats.spread import Spread, spread
+
+LARGEST = np.finfo(np.float64).max
 
 
 def scores_of(table: pl.DataFrame, score: str) -> tuple[np.ndarray, int]:
@@ -24,19 +27,34 @@ def scores_of(table: pl.DataFrame, score: str) -> tuple[np.ndarray, int]:
 
 
 def finished(table: pl.DataFrame, score: str) -> pl.DataFrame:
-    """Return the runs that did not diverge and hold a finite score."""
-    return table.filter(~pl.col("diverged") & pl.col(score).is_finite())
+    """Return the runs that did not diverge and hold a finite score.
+
+    Sorted by score and seeds: no result depends on the order in which a store returns
+    its runs. MLflow's SQL stores keep an infinite metric as the largest float.
+    """
+    real = pl.col(score).is_finite() & (pl.col(score).abs() < LARGEST)
+    good = table.filter(~pl.col("diverged") & real)
+    return good.sort(score, *sorted(c for c in good.columns if c.startswith("seed.")))
+
+
+def seed_table(table: pl.DataFrame) -> np.ndarray:
+    """Return the seeds of runs, shape (runs, sources); no column if unknown."""
+    names = sorted(c for c in table.columns if c.startswith("seed."))
+    if any(table[name].null_count() for name in names):
+        return np.empty((len(table), 0), int)
+    return table.select(names).to_numpy() if names else np.empty((len(table), 0), int)
 
 
 def spreads(
-    table: pl.DataFrame, scores: Sequence[str], level: float
+    table: pl.DataFrame, scores: Sequence[Score], level: float
 ) -> dict[str, Spread]:
     """Return the spread of each score that some run of the arm holds."""
     found = {}
     for score in scores:
-        values, diverged = scores_of(table, score)
+        values, diverged = scores_of(table, score.name)
         if len(values):
-            found[score] = spread(values, level, diverged=diverged)
+            seeds = seed_table(finished(table, score.name))
+            found[score.name] = spread(values, level, diverged, seeds, score.bounds)
     return found
 
 

@@ -86,18 +86,19 @@ def _arm(
 ) -> ArmResult:
     key, whole = runs.keys[name], arms.everything(runs, name)
     everything = None if whole is None else tables[whole]
-    lead, held = scores[0], arms.scores_of(table, scores[0])[0]
+    lead, (held, diverged) = scores[0], arms.scores_of(table, scores[0])
+    seeds = arms.seed_table(arms.finished(table, lead))
     test_set, remarks = predictions.on_test_set(runs, table, level)
     return ArmResult(
         name=name,
         vary=key.vary,
         free=key.free,
         runs=len(table),
-        diverged=int(table["diverged"].sum()),
+        diverged=diverged,
         planned=runs.planned.get(name, len(table)),
-        spreads=arms.spreads(table, scores, level),
+        spreads=arms.spreads(table, [runs.about(s) for s in scores], level),
         shares=arms.shares(table, everything, scores, level),
-        beyond={lead: beyond.of_scores(runs.about(lead), held, level)}
+        beyond={lead: beyond.of_scores(runs.about(lead), held, level, seeds)}
         if held.size
         else {},
         test_set=test_set,

@@ -65,7 +65,7 @@ class ArmResult:
     vary: tuple[str, ...]
     free: bool  # all varies that varies where nobody fixes a seed
     runs: int  # finished, diverged ones included
-    diverged: int
+    diverged: int  # by the leading score: NaN, infinite or recorded as such
     planned: int
     spreads: dict[str, Spread]  # score -> spread; none where no run holds the score
     shares: dict[str, Share]  # score -> variance relative to the arm `all`
@@ -182,6 +182,7 @@ class TwoGroups:
     direction: str | None  # "higher" or "lower", the better one; None: not known
     runs: tuple[int, int]  # that were asked for, diverged ones included
     diverged: tuple[int, int]  # left out
+    without_partner: tuple[int, int]  # left out: no run of the other has their seeds
     result: Against
     verdict: Verdict
 
@@ -189,13 +190,6 @@ class TwoGroups:
     def lower_is_better(self) -> bool:
         """Tell whether the lower score is known to be the better one."""
         return self.direction == "lower"
-
-    @property
-    def without_partner(self) -> tuple[int, int]:
-        """Return how many runs were left out as nobody shares their seeds."""
-        left = zip(self.runs, self.diverged, self.result.replicates, strict=True)
-        a, b = (asked - gone - used for asked, gone, used in left)
-        return a, b
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from seedscope.analysis.arms import finished
+from seedscope.analysis.arms import finished, seed_table
 from seedscope.analysis.seeding import generator
 from seedscope.stats.share import ArmPair, equal_variances_of_arms
 
@@ -21,19 +21,21 @@ def compare_spreads(
         score: the score whose spread is compared.
         level: coverage of the intervals of the ratios.
     """
-    values = {}
+    values, seeds = {}, {}
     for name, table in arms.items():
-        scores = finished(table, score)[score].to_numpy()
+        good = finished(table, score)
+        scores = good[score].to_numpy()
         if len(scores) > 1 and np.ptp(scores) > 0:
-            values[name] = scores
+            values[name], seeds[name] = scores, seed_table(good)
     if len(values) < 2:
         return ()
-    reference = None
-    count = len(values) * (len(values) - 1) // 2
     if len(values) > ALL_PAIRS_UP_TO:
-        reference = max(values, key=lambda name: values[name].std())
-        count = len(values) - 1
+        widest = max(sorted(values), key=lambda name: values[name].std())
+        return equal_variances_of_arms(values, generator(), widest, level, 0, seeds)
+    count = len(values) * (len(values) - 1) // 2
     permutations = max(1999, 40 * count)  # fewer could not reach .05 after Holm
     if count > SHUFFLED_UP_TO:
         permutations = 0
-    return equal_variances_of_arms(values, generator(), reference, level, permutations)
+    return equal_variances_of_arms(
+        values, generator(), None, level, permutations, seeds
+    )

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import polars as pl
 
-from seedscope.analysis.arms import finished, scores_of
+from seedscope.analysis.arms import finished, scores_of, seed_table
 from seedscope.analysis.compare import choose
 from seedscope.analysis.results import TwoGroups
 from seedscope.analysis.seeding import generator
 from seedscope.runs.table import Runs
 from seedscope.stats.compare import compare
 from seedscope.stats.verdict import decide
+
+MOST_MATCH = 0.75  # of the runs of the smaller group, before rows are paired
 
 
 def compare_groups(
@@ -54,7 +56,9 @@ def _one(
                 "comparison needs two or more"
             )
     rows = _matched(*good, score)
-    first, second = rows if rows else [t[score].to_numpy() for t in good]
+    tables = (rows, rows) if rows is not None else tuple(good)
+    columns = (score, "b") if rows is not None else (score, score)
+    first, second = (t[c].to_numpy() for t, c in zip(tables, columns, strict=True))
     about = a.about(score)
     direction = about.direction or b.about(score).direction
     result = compare(
@@ -65,7 +69,9 @@ def _one(
         paired=rows is not None,
         margin=difference,
         lower=direction == "lower",
+        seeds=(seed_table(tables[0]), seed_table(tables[1])),
     )
+    alone = [0, 0] if rows is None else [_alone(t, rows) for t in good]
     diverged = [scores_of(runs.table, score)[1] for runs in (a, b)]
     return TwoGroups(
         a=a.title,
@@ -75,23 +81,32 @@ def _one(
         direction=direction,
         runs=(len(good[0]) + diverged[0], len(good[1]) + diverged[1]),
         diverged=(diverged[0], diverged[1]),
+        without_partner=(alone[0], alone[1]),
         result=result,
         verdict=decide(result, direction),
     )
 
 
-def _matched(a: pl.DataFrame, b: pl.DataFrame, score: str):
-    """Return the scores of runs with equal seeds, row by row; None where none match.
+def _matched(a: pl.DataFrame, b: pl.DataFrame, score: str) -> pl.DataFrame | None:
+    """Return the rows of runs with equal seeds, B's score in `b`; None where none are.
 
-    Rows match where every seed that both tables hold is equal, and no two rows of one
-    group have the same seeds. Paired only if the smaller group finds all its partners.
+    Rows match where every seed that both tables hold is equal; exact repeats, which
+    have all seeds in common, are averaged first. Paired only if most of the smaller
+    group find their partners: runs without one are left out.
     """
-    seeds = [c for c in a.columns if c.startswith("seed.") and c in b.columns]
-    if not seeds or any(t.select(seeds).n_unique() < len(t) for t in (a, b)):
+    seeds = sorted(c for c in a.columns if c.startswith("seed.") and c in b.columns)
+    if not seeds:
         return None
-    pairs = a.select(*seeds, score).join(
-        b.select(*seeds, pl.col(score).alias("b")), on=seeds
+    first, second = (
+        t.group_by(seeds).agg(pl.col(score).mean()).sort(score, *seeds) for t in (a, b)
     )
-    if len(pairs) < max(2, min(len(a), len(b))):
+    pairs = first.join(second.rename({score: "b"}), on=seeds, maintain_order="left")
+    if len(pairs) < max(2, MOST_MATCH * min(len(first), len(second))):
         return None
-    return pairs[score].to_numpy(), pairs["b"].to_numpy()
+    return pairs
+
+
+def _alone(table: pl.DataFrame, pairs: pl.DataFrame) -> int:
+    """Return how many runs have no partner among the rows that match."""
+    seeds = [c for c in pairs.columns if c.startswith("seed.")]
+    return len(table.join(pairs, on=seeds, how="anti"))

@@ -89,7 +89,8 @@ def _overall(comparison: Comparison) -> Iterator[str]:
     what = "With every source left free" if arm.free else f"In arm {arm.name}"
     yield (
         f"{what}, {comparison.score} over {spread.replicates} runs is "
-        f"{with_interval(*mean, unit.of_score)} with a standard deviation of "
+        f"{with_interval(*mean, unit.of_score, spread.mean_approximate)} with a "
+        "standard deviation of "
         f"{with_interval(*sd, unit.of_spread, rough)}; two single runs differ by less "
         f"than {with_interval(*apart, unit.of_spread, rough)} in 95 % of cases, were "
         "the scores normal."

@@ -141,7 +141,7 @@ def statistics(arm: ArmResult, score: str, unit: Unit) -> dict[str, float]:
     }
     spread = arm.spreads.get(score)
     if spread is not None:
-        found |= _of_spread(spread)
+        found |= {"diverged": spread.diverged} | _of_spread(spread)
         if unit.of_spread == "pp":
             names = ("sd", "sd_low", "sd_high", "range", "iqr", "mad")
             found |= {f"{name}_pp": 100 * found[name] for name in names}
@@ -172,9 +172,12 @@ def is_tested(arm: ArmResult, score: str) -> bool:
 
 
 def _of_spread(spread: Spread) -> dict[str, float]:
-    names = ("mean", "mean_low", "mean_high", "sd", "sd_low", "sd_high", "median")
-    names += ("iqr", "mad", "cv", "range")
+    names = ("mean", "mean_low", "mean_high", "mean_error", "mean_dof")
+    names += ("sd", "sd_low", "sd_high", "median", "iqr", "mad", "cv", "range")
+    names += ("effective_runs",)
     found = {"n": spread.replicates} | {n: getattr(spread, n) for n in names}
+    rough = spread.mean_approximate, spread.approximate
+    found |= {"mean_approximate": float(rough[0]), "sd_approximate": float(rough[1])}
     return found | {"min": spread.minimum, "max": spread.maximum}
 
 
@@ -210,7 +213,8 @@ def _row(arm: ArmResult, score: str, unit: Unit) -> Row:
     mean = sd = span = NONE
     if spread is not None:
         ends = [unit.scale * v for v in (spread.mean_low, spread.mean_high)]
-        mean = with_interval(unit.scale * spread.mean, *ends, unit.of_score)
+        rough = spread.mean_approximate
+        mean = with_interval(unit.scale * spread.mean, *ends, unit.of_score, rough)
         sd = _sd(spread, unit)
         decimals = places(*ends)
         if spread.replicates > 1:
@@ -219,7 +223,7 @@ def _row(arm: ArmResult, score: str, unit: Unit) -> Row:
     tested = arm.test_set if is_tested(arm, score) else None
     return Row(
         arm=arm.name,
-        runs=_runs(arm),
+        runs=_runs(arm, spread),
         mean=mean,
         sd=sd,
         range=span,
@@ -241,10 +245,11 @@ def _sd(spread: Spread, unit: Unit) -> str:
     return with_interval(*values, unit.of_spread, spread.approximate)
 
 
-def _runs(arm: ArmResult) -> str:
+def _runs(arm: ArmResult, spread: Spread | None) -> str:
     extra = []
-    if arm.diverged:
-        extra.append(f"{arm.diverged} diverged")
+    diverged = arm.diverged if spread is None else spread.diverged
+    if diverged:
+        extra.append(f"{diverged} diverged")
     if arm.runs < arm.planned:
         extra.append(f"{arm.planned - arm.runs} missing")
     return f"{arm.runs} ({', '.join(extra)})" if extra else str(arm.runs)

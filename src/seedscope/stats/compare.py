@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
-from scipy.special import gammaln
+from scipy.special import expit, gammaln, logit
 
 from seedscope.stats.bootstrap import APPROXIMATE_BELOW, LEAST
 from seedscope.stats.interval import Interval, check_level, finite_scores
-from seedscope.stats.spread import sd_of
+from seedscope.stats.shared import share_seeds, shared_mean
+from seedscope.stats.spread import mean_is_rough, sd_of
 
 RESAMPLED_UP_TO = 3_000  # runs of an arm; above, t needs no permutation beside it
+Designs = tuple[np.ndarray | None, np.ndarray | None]  # seeds that an arm's runs share
 GAMMA = 0.75  # Bouthillier et al. (2021): the P(A > B) that is worth reporting
 
 
@@ -98,6 +100,7 @@ def compare(
     margin: float | None = None,
     permutations: int = 9999,
     lower: bool = False,
+    seeds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Comparison:
     """Compare the means of two arms, and how often one beats the other.
 
@@ -110,6 +113,9 @@ def compare(
         margin: differences up to this are of no interest; None leaves the test out.
         permutations: how many; all are listed where there are fewer.
         lower: the lower score is the better one: it turns P(A > B) around.
+        seeds: the seed of each source in each run of both arms, shape (replicates,
+            sources) each; where runs of an arm share one, the design counts: no
+            permutation and no bootstrap then.
 
     Raises:
         ValueError: fewer than two runs in an arm, a score that is not finite, unequal
@@ -118,27 +124,56 @@ def compare(
     a, b = finite_scores(a, 2), finite_scores(b, 2)
     check_level(level)
     smallest = min(1.0, 2 * np.exp(-_log_choose(a.size, b.size)))
-    unpaired = welch(a, b, level)
-    rows = paired_difference(a, b, level) if paired else None
-    many = max(a.size, b.size) > RESAMPLED_UP_TO
+    designs = _designs(seeds)
+    unpaired = welch(a, b, level, designs)
+    rows = paired_difference(a, b, level, designs[0]) if paired else None
     difference = unpaired if rows is None else rows.difference
+    shared = _any(designs)
+    resampled = not shared and max(a.size, b.size) <= RESAMPLED_UP_TO
+    better = (-a, -b) if lower else (a, b)
     return Comparison(
         replicates=(a.size, b.size),
         means=(_mean(a), _mean(b)),
         difference=difference,
         welch=unpaired,
         paired=rows,
-        permutation_p=np.nan if many else _permutation_p(a, b, rng, permutations),
+        permutation_p=_permutation_p(a, b, rng, permutations) if resampled else np.nan,
         smallest_permutation_p=float(smallest),
-        bootstrap=None if many else _bootstrap(a, b, rng, level, paired),
-        superiority=superiority(*((-a, -b) if lower else (a, b)), level),
-        effect=_effect_size(a, b, level),
+        bootstrap=_bootstrap(a, b, rng, level, paired) if resampled else None,
+        superiority=superiority(*better, level, designs=designs, paired=paired),
+        effect=_effect_size(a, b, level, unpaired if shared else None),
         equivalence=None if margin is None else equivalence(difference, margin, level),
     )
 
 
-def welch(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> MeanDifference:
+def _designs(seeds: tuple[np.ndarray, np.ndarray] | None) -> Designs:
+    """Return the seeds of the arms whose runs share some, None for the others."""
+    if seeds is None:
+        return None, None
+    first, second = (table if share_seeds(table) else None for table in seeds)
+    return first, second
+
+
+def _any(designs: Designs) -> bool:
+    return any(seeds is not None for seeds in designs)
+
+
+def welch(
+    a: np.ndarray,
+    b: np.ndarray,
+    level: float = 0.95,
+    designs: Designs = (None, None),
+) -> MeanDifference:
     """Return the difference of two means by Welch's test.
+
+    Where runs of an arm share seeds, with the standard error and the degrees of freedom
+    of that arm's design.
+
+    Args:
+        a: scores of the first arm, shape (replicates,).
+        b: scores of the second arm, shape (replicates,).
+        level: coverage of the interval.
+        designs: for each arm the seeds that its runs share, None where they do not.
 
     Reference:
         Welch (1947), Biometrika 34, 28-35.
@@ -146,20 +181,50 @@ def welch(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> MeanDifference:
     a, b = finite_scores(a, 2), finite_scores(b, 2)
     check_level(level)
     difference = float(a[0] - b[0] + ((a - a[0]).mean() - (b - b[0]).mean()))
-    sds = np.array([sd_of(a), sd_of(b)])
-    if not sds.any():
+    arms = [_error(arm, seeds) for arm, seeds in zip((a, b), designs, strict=True)]
+    errors, dofs = np.array([arm.error for arm in arms]), [arm.dof for arm in arms]
+    if not errors.any():
         return _certain(difference, level)
-    size = sds.max()  # scores of 1e300 or 1e-300 have no square
-    parts = (sds / size) ** 2 / [a.size, b.size]
-    weight = parts / parts.sum()
-    dof = 1 / (weight**2 / [a.size - 1, b.size - 1]).sum()
-    rough = any(_not_normal(arm) for arm in (a, b))
-    error = size * np.sqrt(parts.sum())
-    return _difference(difference, error, dof, level, "Welch", rough)
+    size = errors.max()
+    weight = (errors / size) ** 2  # scale-free: tiny scores do not underflow
+    weight /= weight.sum()
+    dof = 1 / (weight**2 / dofs).sum()
+    rough = any(arm.rough for arm in arms)
+    method = "Welch, shared seeds" if _any(designs) else "Welch"
+    error = float(np.hypot(*errors))
+    return _difference(difference, error, dof, level, method, rough)
 
 
-def paired_difference(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Paired:
+@dataclass(frozen=True)
+class _MeanError:
+    """Standard error of a mean, and whether its t is to be trusted."""
+
+    error: float
+    dof: float
+    rough: bool
+
+
+def _error(scores: np.ndarray, seeds: np.ndarray | None) -> _MeanError:
+    if seeds is None:
+        error = sd_of(scores) / np.sqrt(scores.size)
+        return _MeanError(float(error), scores.size - 1, mean_is_rough(scores))
+    found = shared_mean(seeds, scores)
+    return _MeanError(found.error, found.dof, found.approximate)
+
+
+def paired_difference(
+    a: np.ndarray,
+    b: np.ndarray,
+    level: float = 0.95,
+    seeds: np.ndarray | None = None,
+) -> Paired:
     """Return the difference of two means over runs that match row by row.
+
+    Args:
+        a: scores of the first arm, shape (replicates,).
+        b: scores of the second arm with the same seeds, row by row.
+        level: coverage of the interval.
+        seeds: those of the rows, shape (replicates, sources), where rows share some.
 
     Raises:
         ValueError: the arms have different lengths.
@@ -170,23 +235,29 @@ def paired_difference(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Pair
             f"paired arms have a row for each other's, got {a.size} and {b.size} runs"
         )
     rows = a - b
-    difference, error = _mean(rows), sd_of(rows) / np.sqrt(rows.size)
+    difference, found = _mean(rows), _error(rows, seeds)
     sds = sd_of(a), sd_of(b)
     correlation = np.nan
     if min(sds) > 0:
         products = ((a - a.mean()) / sds[0]) * ((b - b.mean()) / sds[1])
         correlation = float(np.clip(products.sum() / (a.size - 1), -1, 1))
-    if error == 0:
+    if found.error == 0:
         return Paired(_certain(difference, level), correlation, np.nan)
-    result = _difference(
-        difference, error, rows.size - 1, level, "paired t", _not_normal(rows)
-    )
-    gain = (np.hypot(*sds) / error) ** 2 / rows.size
+    method = "paired t" if seeds is None else "paired t, shared seeds"
+    result = _difference(difference, found.error, found.dof, level, method, found.rough)
+    if seeds is not None:
+        return Paired(result, correlation, np.nan)
+    gain = (np.hypot(*sds) / found.error) ** 2 / rows.size
     return Paired(result, correlation, float(gain))
 
 
 def superiority(
-    a: np.ndarray, b: np.ndarray, level: float = 0.95, gamma: float = GAMMA
+    a: np.ndarray,
+    b: np.ndarray,
+    level: float = 0.95,
+    gamma: float = GAMMA,
+    designs: Designs = (None, None),
+    paired: bool = False,
 ) -> Superiority:
     """Estimate P(A > B), and conclude as Bouthillier et al. recommend.
 
@@ -199,10 +270,14 @@ def superiority(
         b: scores of the second arm, shape (replicates,).
         level: coverage of the interval.
         gamma: the probability that matters, in (0.5, 1).
+        designs: for each arm the seeds that its runs share, None where they do not;
+            the interval is then DeLong's, with the errors of the designs.
+        paired: row i of both arms had the same seeds.
 
     Reference:
         Newcombe (2006), Statistics in Medicine 25, 559-573, method 5; Bouthillier et
-        al. (2021), "Accounting for variance in machine learning benchmarks", MLSys.
+        al. (2021), "Accounting for variance in machine learning benchmarks", MLSys;
+        DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44, 837-845.
     """
     a, b = finite_scores(a), finite_scores(b)
     check_level(level)
@@ -211,7 +286,11 @@ def superiority(
     ranks = stats.rankdata(np.concatenate([a, b]))[: a.size]
     wins = ranks.sum() - a.size * (a.size + 1) / 2
     value = float(wins / (a.size * b.size))
+    method = "Newcombe 5"
     low, high = _newcombe(value, a.size, b.size, level)
+    if _any(designs):
+        method = "DeLong, shared seeds"
+        low, high = _by_design(a, b, value, designs, paired, level)
     conclusion, favours = "not significant", None
     if low > 0.5 or high < 0.5:
         favours = "a" if low > 0.5 else "b"
@@ -219,8 +298,47 @@ def superiority(
         meaning = "significant and meaningful"
         conclusion = meaning if reaches else "significant, not meaningful"
     rough = min(a.size, b.size) < 5 or _small_arm_is_wide(a, b)
-    interval = Interval(low, high, level, "Newcombe 5", rough)
+    interval = Interval(low, high, level, method, rough)
     return Superiority(value, interval, gamma, conclusion, favours)
+
+
+def _by_design(
+    a: np.ndarray,
+    b: np.ndarray,
+    value: float,
+    designs: Designs,
+    paired: bool,
+    level: float,
+) -> tuple[float, float]:
+    """Return the interval of P(A > B) on the logit scale, by the errors of the designs.
+
+    P is the mean over runs of A of how often each beats B, and the mean over runs of B
+    of how often each is beaten. Where it is 0 or 1 neither varies: then Newcombe's
+    interval, for as many runs as are independent.
+    """
+    ranks = stats.rankdata(np.concatenate([a, b]))
+    wins = (ranks[: a.size] - stats.rankdata(a)) / b.size
+    beaten = (a.size - (ranks[a.size :] - stats.rankdata(b))) / a.size
+    parts = [_error(wins, designs[0]), _error(beaten, designs[1])]
+    if paired and designs[0] is not None:
+        parts = [_error(wins + beaten, designs[0])]
+    errors, dofs = np.array([p.error for p in parts]), np.array([p.dof for p in parts])
+    error = np.sqrt((errors**2).sum())
+    if not 0 < value < 1 or error == 0:
+        runs = [_independent(arm, d) for arm, d in zip((a, b), designs, strict=True)]
+        return _newcombe(value, *runs, level)
+    dof = error**4 / (errors**4 / dofs).sum()
+    half = stats.t.ppf((1 + level) / 2, dof) * error / (value * (1 - value))
+    low, high = expit(logit(value) + np.array([-half, half]))
+    return float(low), float(high)
+
+
+def _independent(scores: np.ndarray, seeds: np.ndarray | None) -> int:
+    """Return as how many independent runs the runs of an arm count, 2 at least."""
+    if seeds is None:
+        return scores.size
+    runs = shared_mean(seeds, scores).effective_runs
+    return max(2, int(runs)) if np.isfinite(runs) else scores.size
 
 
 def equivalence(
@@ -278,12 +396,6 @@ def _certain(value: float, level: float) -> MeanDifference:
     """Return the difference of arms that do not vary: known, and beyond any test."""
     interval = Interval(value, value, level, "constant", True)
     return MeanDifference(value, interval, 0.0, np.nan, np.nan, np.nan)
-
-
-def _not_normal(scores: np.ndarray) -> bool:
-    """Tell whether few scores are visibly not normal; from 20 on the mean is."""
-    few = 2 < scores.size < 20 and sd_of(scores) > 0
-    return bool(few and stats.shapiro(scores - scores[0]).pvalue < 0.05)
 
 
 def _small_arm_is_wide(a: np.ndarray, b: np.ndarray) -> bool:
@@ -349,8 +461,16 @@ def _bootstrap(
     return Interval(low, high, level, "bootstrap bca", runs < APPROXIMATE_BELOW)
 
 
-def _effect_size(a: np.ndarray, b: np.ndarray, level: float) -> EffectSize:
-    """Return Hedges' g and the interval of Hedges & Olkin (1985), ch. 5, eq. 15."""
+def _effect_size(
+    a: np.ndarray,
+    b: np.ndarray,
+    level: float,
+    by_design: MeanDifference | None = None,
+) -> EffectSize:
+    """Return Hedges' g and the interval of Hedges & Olkin (1985), ch. 5, eq. 15.
+
+    Where runs share seeds, the interval is that of the difference in the same unit.
+    """
     n, m = a.size, b.size
     dof = n + m - 2
     sds = sd_of(a), sd_of(b)
@@ -360,6 +480,9 @@ def _effect_size(a: np.ndarray, b: np.ndarray, level: float) -> EffectSize:
         return EffectSize(np.nan, nothing)
     correction = np.exp(gammaln(dof / 2) - gammaln((dof - 1) / 2) - np.log(dof / 2) / 2)
     g = correction * (welch(a, b, level).value / pooled)
+    if by_design is not None:
+        ends = (float(correction * v / pooled) for v in by_design.interval.ends)
+        return EffectSize(float(g), Interval(*ends, level, "shared seeds", True))
     error = np.sqrt((n + m) / (n * m) + g**2 / (2 * (n + m)))
     half = stats.norm.ppf((1 + level) / 2) * error
     rough = min(n, m) < 5

@@ -24,6 +24,11 @@ class Interval:
         """Half the distance between the two ends."""
         return (self.high - self.low) / 2
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.low, self.high
+
     def contains(self, value: float) -> bool:
         """Tell whether `value` lies between the ends, ends included."""
         return bool(self.low <= value <= self.high)

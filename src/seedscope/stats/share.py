@@ -30,6 +30,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from seedscope.stats.interval import check_level, finite_scores
+from seedscope.stats.shared import share_seeds, shared_mean
 from seedscope.stats.spread import HEAVY_TAILS, log_sd_pseudo_values, sd_of
 
 JACKKNIFE_FROM = 7  # runs in the smaller arm
@@ -54,7 +55,7 @@ class Share:
     approximate: bool
     replicates: int  # runs of the arm above the line
     replicates_all: int  # runs of the arm below the line
-    p: float  # of equal variances, by the same method; nan where an arm is constant
+    p: float = np.nan  # of equal variances, by the same method; nan: no such test
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,10 @@ class ArmPair:
 
 
 def variance_share(
-    alone: np.ndarray, everything: np.ndarray, level: float = 0.95
+    alone: np.ndarray,
+    everything: np.ndarray,
+    level: float = 0.95,
+    seeds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Share:
     """Estimate the variance of one source relative to that of all sources.
 
@@ -100,6 +104,8 @@ def variance_share(
         alone: scores of the arm that varies the source alone, shape (replicates,).
         everything: scores of the arm that varies every source, shape (replicates,).
         level: coverage of the interval.
+        seeds: those of both arms, shape (replicates, sources) each; where runs of an
+            arm share one, its variance and their errors are those of its design.
 
     Raises:
         ValueError: fewer than two runs in an arm, or a score is not finite.
@@ -115,6 +121,8 @@ def variance_share(
         ratio = 0.0 if below else np.nan if above == 0 else np.inf
         rough = above == below
         return Share(ratio, ratio, ratio, level, "constant", rough, *sizes, np.nan)
+    if seeds is not None and any(share_seeds(table) for table in seeds):
+        return _by_design((alone, everything), seeds, level)
     arms = (alone - alone[0]) / above, (everything - everything[0]) / below
     ratio = (above / below) ** 2
     ends, method, p = _f_ends(*sizes, level), "F", _f_p(ratio, *sizes)
@@ -140,6 +148,7 @@ def equal_variances(
     rng: np.random.Generator,
     level: float = 0.95,
     permutations: int = 4999,
+    seeds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> EqualVariances:
     """Compare the variances of two arms: ratio, Brown-Forsythe and permutation test.
 
@@ -152,14 +161,19 @@ def equal_variances(
         rng: draws the permutations; not used where all can be listed.
         level: coverage of the interval of the ratio.
         permutations: how many; 0 leaves this test out, as do more than 10,000 runs.
+        seeds: those of both arms; where runs of an arm share one, there are no tests
+            but that of the ratio.
 
     Raises:
         ValueError: fewer than two runs in an arm, or a score is not finite.
     """
     a, b = finite_scores(a, 2), finite_scores(b, 2)
+    permutation = Test(np.nan, np.nan)
+    if seeds is not None and any(share_seeds(table) for table in seeds):
+        ratio = variance_share(a, b, level, seeds)
+        return EqualVariances(ratio, permutation, permutation)
     centred = a - np.median(a), b - np.median(b)
     size = max(np.abs(arm).max() for arm in centred)
-    permutation = Test(np.nan, np.nan)
     if size > 0 and permutations and a.size + b.size <= SHUFFLED_UP_TO:
         result = stats.permutation_test(
             [arm / size for arm in centred],
@@ -200,6 +214,7 @@ def equal_variances_of_arms(
     reference: str | None = None,
     level: float = 0.95,
     permutations: int = 1999,
+    seeds: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[ArmPair, ...]:
     """Compare the variances of several arms, p-values adjusted by Holm over the pairs.
 
@@ -209,6 +224,7 @@ def equal_variances_of_arms(
         reference: compare every arm with this one; None compares all pairs.
         level: coverage of each interval; the intervals are not adjusted.
         permutations: how many; m pairs need 20 m of them to reach p = .05 at all.
+        seeds: those of each arm, shape (replicates, sources), where known.
 
     Raises:
         ValueError: fewer than two arms, or an unknown reference.
@@ -225,7 +241,12 @@ def equal_variances_of_arms(
     seed = rng.integers(2**63)
     results = [
         equal_variances(
-            arms[a], arms[b], np.random.default_rng(seed), level, permutations
+            arms[a],
+            arms[b],
+            np.random.default_rng(seed),
+            level,
+            permutations,
+            None if seeds is None else (seeds[a], seeds[b]),
         )
         for a, b in pairs
     ]
@@ -256,6 +277,52 @@ def holm(p: np.ndarray) -> np.ndarray:
 def _f_ends(runs: int, runs_all: int, level: float) -> np.ndarray:
     tails = [(1 + level) / 2, (1 - level) / 2]
     return 1 / stats.f.ppf(tails, runs - 1, runs_all - 1)
+
+
+def _by_design(
+    arms: tuple[np.ndarray, np.ndarray],
+    seeds: tuple[np.ndarray, np.ndarray],
+    level: float,
+) -> Share:
+    """Return the ratio of the variances of fresh runs, by t on the logarithm."""
+    logs, errors, dofs, rough = [], [], [], []
+    for scores, table in zip(arms, seeds, strict=True):
+        if share_seeds(table):
+            found = shared_mean(table, scores)
+            logs.append(2 * np.log(found.sd))
+            errors.append(found.log_error)
+            # A chi-square's logarithm is as known as the chi-square itself.
+            dofs.append(min(found.log_dof, 2 / found.log_error**2))
+            rough.append(found.approximate)
+            continue
+        sd = sd_of(scores)
+        pseudo = np.array([np.inf])
+        if scores.size > 2:
+            pseudo = 2 * log_sd_pseudo_values((scores - scores[0]) / sd)
+        known = bool(np.isfinite(pseudo).all())
+        logs.append(2 * np.log(sd))
+        errors.append(pseudo.std(ddof=1) / np.sqrt(scores.size) if known else np.inf)
+        dofs.append(scores.size - 1)
+        rough.append(_shape_breaks((scores - scores[0]) / sd, "log-sd jackknife"))
+    parts, log_ratio = np.array(errors) ** 2, logs[0] - logs[1]
+    ratio, low, high, p = np.exp(log_ratio), 0.0, np.inf, 1.0
+    if np.isfinite(parts).all() and parts.any():
+        dof = parts.sum() ** 2 / (parts**2 / dofs).sum()
+        error = np.sqrt(parts.sum())
+        half = stats.t.ppf((1 + level) / 2, dof) * error
+        low, high = np.exp(log_ratio - half), np.exp(log_ratio + half)
+        p = 2 * stats.t.sf(abs(log_ratio) / error, dof)
+    return Share(
+        ratio=float(ratio),
+        low=float(low),
+        high=float(high),
+        level=level,
+        method="log variance, shared seeds",
+        approximate=any(rough),
+        replicates=arms[0].size,
+        replicates_all=arms[1].size,
+        p=float(p),
+    )
 
 
 def _f_p(ratio: float, runs: int, runs_all: int) -> float:
