@@ -6,9 +6,11 @@ import re
 import polars as pl
 import pytest
 from composing import ROOT, plan, read
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from seedscope.analysis.arms import everything
+from seedscope.runs import find, question
 from seedscope.runs.files import read_file
 from seedscope.runs.table import Runs
 from seedscope.study import arms
@@ -166,3 +168,17 @@ def test_keys_too_long_for_a_tag_stay_apart():
     many = {f"setting.{n}": "y" * 30 for n in range(40)}
     assert len(arms.encode(many)) <= arms.LONGEST
     assert json.loads(arms.encode({"a": None})) == {"a": None}
+
+
+def test_an_arm_with_operators_in_its_name_is_found_before_a_filter(monkeypatch):
+    runs = runs_of(("opt:adam(lr=0.1)", "init", {}, ""), ("opt:sgd", "init", {}, ""))
+    monkeypatch.setattr(find, "study_names", lambda store: ["a study", "a:b"])
+    monkeypatch.setattr(find.readers, "read", lambda question: runs)
+    monkeypatch.setattr(find, "read_study", lambda store, name: runs)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        asked = question.read(compose("compare"))
+    found = find.find_group("opt:adam(lr=0.1)", asked, object())
+    assert found.table["arm"].unique().to_list() == ["opt:adam(lr=0.1)"]
+    assert len(find.find_group("a:b:opt:sgd", asked, object()).table) == 2
+    with pytest.raises(ValueError, match="has no arm 'c'; it has opt:adam"):
+        find.find_group("a:b:c", asked, object())

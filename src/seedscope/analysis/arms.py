@@ -80,7 +80,8 @@ def shares(
     for score in scores:
         whole, _ = scores_of(everything, score)
         alone = finished(table, score)
-        largest = alone.group_by("block").len()["len"].max() or 0
+        sizes = alone.group_by("block").len()["len"].to_list()
+        largest = max(sizes, default=0)
         if len(whole) > 1 and largest > 1:
             values, background = alone[score].to_numpy(), alone["block"].to_numpy()
             found[score] = alone_share(values, whole, background, level).share
@@ -94,4 +95,4 @@ def repeats(table: pl.DataFrame) -> Repeats | None:
     if table["weights_sha256"].null_count():
         return None  # a program that told no weights
     per_engine = table.group_by("engine").agg(pl.col("weights_sha256").n_unique())
-    return Repeats(len(table), int(per_engine["weights_sha256"].max()))
+    return Repeats(len(table), max(per_engine["weights_sha256"].to_list()))

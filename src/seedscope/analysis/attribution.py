@@ -78,18 +78,16 @@ def _of_arm(
     components = None
     if pairs.blocks == 1 or pairs.replicates < 400:  # REML's matrix is runs x runs
         components = _components(table, values, sources, level)
-    crossed = components is not None and pairs.blocks == 1
-    effects = _from_components(components) if crossed else _from_pairs(pairs)
-    warning = None if crossed else pairs.warning
+    crossed = components if pairs.blocks == 1 else None
     return ArmAttribution(
         arm=name,
         score=score,
-        method=f"variance components ({components.method})" if crossed else "pairs",
-        effects=effects,
+        method=f"variance components ({crossed.method})" if crossed else "pairs",
+        effects=_from_components(crossed) if crossed else _from_pairs(pairs),
         pairs=pairs,
         components=components,
-        approximate=components.approximate if crossed else pairs.approximate,
-        warning=warning,
+        approximate=crossed.approximate if crossed else pairs.approximate,
+        warning=None if crossed else pairs.warning,
     )
 
 

@@ -156,11 +156,11 @@ def _labels(runs: Runs, ids: list[str]) -> np.ndarray | None:
 
 
 def _mean(table: pl.DataFrame, score: str) -> float:
-    value = table.filter(~pl.col("diverged"))[score].mean()
-    return float("nan") if value is None else float(value)
+    values = table.filter(~pl.col("diverged"))[score].drop_nulls().to_numpy()
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _median(table: pl.DataFrame, column: str) -> float:
     if column not in table.columns or table[column].null_count() == len(table):
         return float("nan")
-    return float(table[column].median())
+    return float(np.median(table[column].drop_nulls().to_numpy()))

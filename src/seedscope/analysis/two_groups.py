@@ -55,7 +55,7 @@ def _one(
                 f"{runs.title} has {len(table)} finished run(s) with {score}; a "
                 "comparison needs two or more"
             )
-    rows = _matched(*good, score)
+    rows = _matched(good[0], good[1], score)
     tables = (rows, rows) if rows is not None else tuple(good)
     columns = (score, "b") if rows is not None else (score, score)
     first, second = (t[c].to_numpy() for t, c in zip(tables, columns, strict=True))

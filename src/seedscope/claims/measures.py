@@ -72,7 +72,7 @@ def _of_curve(runs: Runs, table: pl.DataFrame, name: str) -> np.ndarray:
     if kind in ("steps", "drops") and runs.about(metric).direction is None:
         raise ValueError(f"{metric}: whether higher or lower is better is not known")
     steps = curves.shape[1]
-    if kind == "steps":
+    if reach:
         height = float(reach[1])
         there = curves <= height if falls else curves >= height
         return np.where(there.any(axis=1), there.argmax(axis=1), steps) + 1.0

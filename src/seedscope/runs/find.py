@@ -27,27 +27,41 @@ def find_group(name: str, question: Question, store: Store | None) -> Runs:
 
 
 def _find(name: str, question: Question, store: Store | None) -> Runs:
-    if store is not None and FILTER.search(name):
+    studies = [] if store is None else study_names(store)
+    filters = store is not None and FILTER.search(name) is not None
+    around = None
+    if name not in studies or question.experiment:
+        around = _around(question, name, filters)
+        if around is not None and (arm := around.find(name)) is not None:
+            return around.arm(arm)  # also one with operators of a filter in its name
+    if store is not None and filters:
         wanted = replace(of_question(question), condition=name, group_by=())
         return replace(read_any(store, wanted, falls(question.better)), title=name)
-    around, arms = None, []
-    if store is None or question.experiment or name not in study_names(store):
-        around = readers.read(question)
-        arms = list(around.arms())
-        if (arm := around.find(name)) is not None:
-            return around.arm(arm)
-    studies = [] if store is None else study_names(store)
-    if name in studies:
+    if store is not None and name in studies:
         return read_study(store, name)
-    for study in (study for study in studies if name.startswith(f"{study}:")):
-        whole, asked = read_study(store, study), name.removeprefix(f"{study}:")
-        if (arm := whole.find(asked)) is not None:
-            return whole.arm(arm)
-        raise ValueError(
-            f"{name}: study {study} has no arm {asked!r}; it has "
-            f"{', '.join(whole.arms())}"
-        )
+    for study in studies:
+        if store is not None and name.startswith(f"{study}:"):
+            return _arm_of(read_study(store, study), name.removeprefix(f"{study}:"))
+    there = "" if around is None else f" of {around.title} ({', '.join(around.arms())})"
     raise ValueError(
-        f"{name!r} is no arm of {around.title} ({', '.join(arms)})"
+        f"{name!r} is no arm{there}"
         + (f" and no study ({', '.join(studies)})" if studies else "")
+    )
+
+
+def _around(question: Question, name: str, filters: bool) -> Runs | None:
+    """Return what the question is about; a filter needs none of it."""
+    try:
+        return readers.read(question)
+    except ValueError:
+        if filters:
+            return None
+        raise
+
+
+def _arm_of(study: Runs, name: str) -> Runs:
+    if (arm := study.find(name)) is not None:
+        return study.arm(arm)
+    raise ValueError(
+        f"study {study.title} has no arm {name!r}; it has {', '.join(study.arms())}"
     )

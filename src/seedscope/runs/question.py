@@ -60,7 +60,7 @@ def read(config: DictConfig) -> Question:
     """
     try:
         schema = schema_of(Question)
-        question = OmegaConf.to_object(OmegaConf.merge(schema, config))
+        question: Any = OmegaConf.to_object(OmegaConf.merge(schema, config))
     except OmegaConfBaseException as error:
         reason = str(error.msg).splitlines()[0]
         raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None

@@ -131,18 +131,18 @@ def directions(
                 f"better={{{scores[0] if scores else 'name'}: {better}}}"
             )
         return dict.fromkeys(meant, better)
-    meant = {
-        name: better.get(name, better.get(short(name)))
+    said = {
+        name: better[name if name in better else short(name)]
         for name in scores
         if name in better or short(name) in better
     }
-    found = {*meant, *(short(name) for name in meant)}
+    found = {*said, *(short(name) for name in said)}
     if unknown := [name for name in better if name not in found]:
         raise ValueError(
             f"better: no run holds {', '.join(unknown)}; there are "
             f"{', '.join(scores) or 'no scores'}"
         )
-    return dict(better) | meant
+    return dict(better) | said
 
 
 def _part(name: str, words: Sequence[str]) -> str | None:

@@ -148,7 +148,7 @@ def _own_row(run: Logged) -> dict[str, object]:
     row: dict[str, object] = {"run_id": run.info.run_id}
     row |= {key: tags.get(f"seedscope.{key}", "") for key in TAGS}
     row |= {key: tags.get(f"seedscope.{key}") for key in DIGESTS}
-    row |= {"replicate": int(row["replicate"]), "block": int(row["block"])}
+    row |= {key: int(tags[f"seedscope.{key}"]) for key in ("replicate", "block")}
     row["diverged"] = row["diverged"] == "true"
     row["machine"] = ", GPU: ".join(
         tags.get(key, "?") for key in ("hardware.cpu", "hardware.gpu")

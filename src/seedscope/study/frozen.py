@@ -21,7 +21,15 @@ class Frozen(dict):
         raise TypeError("a configuration is not changed after it was read: replace it")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
-    pop = popitem = clear = update = setdefault = _refuse
+    pop = popitem = clear = _refuse
+
+    def update(self, *more: Any, **named: Any) -> NoReturn:
+        """Refuse, as every change."""
+        self._refuse(more, named)
+
+    def setdefault(self, key: Any, default: Any = None) -> NoReturn:
+        """Refuse, as every change."""
+        self._refuse(key, default)
 
     def __reduce__(self) -> tuple:
         """Copy and pickle whole, not item by item."""

@@ -38,18 +38,19 @@ def identified(runs: Sequence[Run], identities: Mapping[str, Identity]) -> list[
 
 
 def _plan_arm(arm: Arm, study: Study) -> list[Run]:
+    factor = study.factor.name or "none"
     table = seed_table(
         study.design, arm.vary, study.replicates, study.root_seed, arm.settings.split
     )
     return [
         Run(
-            factor=study.factor.name,
+            factor=factor,
             arm=arm.name,
             replicate=replicate,
             vary=arm.vary,
             seeds=Frozen(row.seeds),
             settings=arm.settings,
-            fingerprint=_fingerprint(study.factor.name, arm, replicate, row.seeds),
+            fingerprint=_fingerprint(factor, arm, replicate, row.seeds),
             block=row.block,
             levels=arm.levels,
         )

@@ -101,9 +101,8 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         ValueError: a key, type or value is wrong; the message names the key.
     """
     whole = _typed(config)
-    factor = whole.factor
-    if factor.name is None:
-        factor = replace(factor, name="+".join(factor.vary) or "none")
+    factor_name = whole.factor.name or "+".join(whole.factor.vary) or "none"
+    factor = replace(whole.factor, name=factor_name)
     for source in factor.vary:
         check_source(source)
     if len(set(factor.vary)) < len(factor.vary):
@@ -111,7 +110,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
     around = {key: _plain(_get(config, key)) for key in swept}
     arms = tuple(
         Arm(
-            name=arm_name(factor.name, levels | around, swept),
+            name=arm_name(factor_name, levels | around, swept),
             vary=tuple(factor.vary),
             levels=frozen(levels | around),
             settings=_settings(config, settings),
@@ -147,7 +146,8 @@ def tracking(config: DictConfig) -> Tracking:
     """
     try:
         schema = schema_of(Tracking)
-        return OmegaConf.to_object(OmegaConf.merge(schema, config.tracking))
+        made: Any = OmegaConf.to_object(OmegaConf.merge(schema, config.tracking))
+        return made
     except OmegaConfBaseException as error:
         reason = str(error.msg).splitlines()[0]
         raise ValueError(f"tracking.{error.full_key}: {reason}") from None
@@ -346,7 +346,7 @@ def _plain(value: Any) -> Any:
 
 def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:
     """Return the settings of one arm: the configuration with a level put in."""
-    config = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    config = DictConfig(OmegaConf.to_container(config, resolve=True))
     for key, value in level.items():
         if OmegaConf.select(config, key, default=config) is config:
             raise ValueError(

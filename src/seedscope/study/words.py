@@ -76,7 +76,7 @@ class Settings:
 class Factor:
     """What a study varies."""
 
-    name: str | None
+    name: str | None  # None: made of the sources; a study's factor has one
     question: str
     vary: list[str]
     levels: dict[str, Any]

@@ -72,7 +72,7 @@ def _predictions(run_id: str, trace: Trace, outputs: bool) -> pl.DataFrame:
     predictions = trace.predictions
     if predictions is None:
         return pl.DataFrame()
-    columns = {"example": predictions.examples.astype(np.int64)}
+    columns: dict[str, np.ndarray] = {"example": predictions.examples.astype(np.int64)}
     if predictions.targets is not None:
         columns["target"] = predictions.targets
     if predictions.labels is not None:
