@@ -29,6 +29,8 @@ def attributions(
         level: coverage of the intervals.
     """
     found, remarks = [], []
+    if runs.nested:  # they have no effects of their own to be told apart
+        return found, remarks
     for name, table in runs.arms().items():
         good = finished(table, score)
         seeds = _seeds(good)

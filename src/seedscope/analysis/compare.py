@@ -7,6 +7,7 @@ import polars as pl
 from seedscope.analysis import (
     advice,
     arms,
+    asked,
     attribution,
     beyond,
     curves,
@@ -21,19 +22,23 @@ from seedscope.runs.table import Runs
 from seedscope.stats.interval import check_level
 
 
-def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
+def compare(
+    runs: Runs, scores: Sequence[str], level: float, target: float | None = None
+) -> Comparison:
     """Compare the arms of a table of runs.
 
     Args:
         runs: as read from MLflow or a file.
         scores: columns to compare; empty: all of them, accuracy first.
         level: coverage of the intervals, in (0, 1).
+        target: a number to hold the means of the leading score against.
 
     Raises:
         ValueError: nobody logged one of the scores, or `level` is no coverage.
     """
     check_level(level)
     chosen = choose(runs, scores)
+    beside = asked.answers(runs, chosen[0], level, target)
     tables = runs.arms()
     results = tuple(
         _arm(name, table, tables, chosen, runs, level) for name, table in tables.items()
@@ -49,8 +54,14 @@ def compare(runs: Runs, scores: Sequence[str], level: float) -> Comparison:
         attributions=tuple(shares),
         spread_tests=spread_tests.compare_spreads(tables, chosen[0], level),
         advice=advice.advise(results, chosen[0], level),
-        notes=(*runs.remarks, *notes.of_study(runs, results), *remarks),
+        notes=(
+            *runs.remarks,
+            *beside.notes,
+            *notes.of_study(runs, results),
+            *remarks,
+        ),
         runs=runs,
+        asked=beside,
         levels=levels.compare_levels(runs, chosen[0]),
     )
 

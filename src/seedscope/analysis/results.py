@@ -3,7 +3,7 @@
 Every number is in the unit of its score; an accuracy is a fraction of 1 here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,11 +14,17 @@ from seedscope.stats.compare import Comparison as Against
 from seedscope.stats.components import Components
 from seedscope.stats.curves import Bands, Reach
 from seedscope.stats.interval import Interval
+from seedscope.stats.multi_bootstrap import TwoWays
+from seedscope.stats.nested import Nested
+from seedscope.stats.oneway import OneWay
 from seedscope.stats.pairs import ClassSpread, EnsembleGain, PairMean
 from seedscope.stats.planning import WhatCanBeSaid
 from seedscope.stats.recommend import Recommendation
+from seedscope.stats.robust import TrimmedMean
 from seedscope.stats.share import ArmPair, Share
 from seedscope.stats.spread import Spread
+from seedscope.stats.target import AgainstTarget
+from seedscope.stats.tasks import OverTasks, Profile
 from seedscope.stats.test_set import FiniteTestSet
 from seedscope.stats.verdict import Verdict
 
@@ -193,6 +199,22 @@ class TwoGroups:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What people ask beside the table, by arm; one without an answer is missing."""
+
+    score: str
+    targets: dict[str, AgainstTarget] = field(default_factory=dict)
+    one_way: dict[str, tuple[str, OneWay]] = field(default_factory=dict)  # source
+    nested: dict[str, Nested] = field(default_factory=dict)
+    robust: dict[str, tuple[TrimmedMean, ...]] = field(default_factory=dict)
+    tasks: dict[str, OverTasks] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    examples: dict[str, TwoWays] = field(default_factory=dict)
+    differences: dict[tuple[str, str], TwoWays] = field(default_factory=dict)  # A - B
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The comparison of all arms."""
 
@@ -207,6 +229,7 @@ class Comparison:
     advice: Advice | None  # none where no score varies
     notes: tuple[str, ...]  # what a reader must know about the study
     runs: Runs
+    asked: Asked
     levels: tuple[Level, ...] = ()  # where two or more arms vary nothing
 
     @property

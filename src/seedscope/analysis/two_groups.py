@@ -94,7 +94,7 @@ def _matched(a: pl.DataFrame, b: pl.DataFrame, score: str) -> pl.DataFrame | Non
     have all seeds in common, are averaged first. Paired only if most of the smaller
     group find their partners: runs without one are left out.
     """
-    seeds = sorted(c for c in a.columns if c.startswith("seed.") and c in b.columns)
+    seeds = sorted(c for c in a.columns if _matches(c) and c in b.columns)
     if not seeds:
         return None
     first, second = (
@@ -108,5 +108,10 @@ def _matched(a: pl.DataFrame, b: pl.DataFrame, score: str) -> pl.DataFrame | Non
 
 def _alone(table: pl.DataFrame, pairs: pl.DataFrame) -> int:
     """Return how many runs have no partner among the rows that match."""
-    seeds = [c for c in pairs.columns if c.startswith("seed.")]
+    seeds = [c for c in pairs.columns if _matches(c)]
     return len(table.join(pairs, on=seeds, how="anti"))
+
+
+def _matches(column: str) -> bool:
+    """Tell whether rows match by a column: the seeds, and the task they were run on."""
+    return column.startswith("seed.") or column == "task"

@@ -54,7 +54,7 @@ def _arms(question: Question, store: Store | None, console: Console) -> Runs:
     runs = readers.read(question)
     if many.too_many(runs) and question.fail_if is None:
         return _many(question, runs, console)
-    comparison = compare(runs, question.metrics, question.level)
+    comparison = compare(runs, question.metrics, question.level, question.target)
     terminal.show(comparison, console)
     if question.output:
         _write(comparison, Path(question.output))

@@ -261,7 +261,8 @@ def _answered(asked: question.Question) -> Study:
     from seedscope.analysis.compare import compare as compare_arms
     from seedscope.runs import readers
 
-    return Study(compare_arms(readers.read(asked), asked.metrics, asked.level))
+    runs = readers.read(asked)
+    return Study(compare_arms(runs, asked.metrics, asked.level, asked.target))
 
 
 def _word(key: str, value: Any) -> str:

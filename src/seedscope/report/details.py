@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from seedscope.analysis.results import ArmCurves, ArmResult, Comparison
-from seedscope.report import advice, levels
+from seedscope.report import advice, asked, levels
 from seedscope.report.rounding import (
     NONE,
     mark,
@@ -24,6 +24,7 @@ def sheets(comparison: Comparison) -> list[Sheet]:
     """Return every table that the comparison has data for."""
     makers = (
         _levels,
+        asked.sheets,
         _attribution,
         _components,
         _pairs,

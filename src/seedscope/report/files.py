@@ -4,7 +4,7 @@ from pathlib import Path
 
 from seedscope.analysis.curves import held_runs
 from seedscope.analysis.results import Comparison
-from seedscope.report import page, plots, tables
+from seedscope.report import asked, page, plots, tables
 from seedscope.report.harmless import for_spreadsheets
 from seedscope.trace.curves import curve_moments
 
@@ -16,6 +16,9 @@ def write(comparison: Comparison, folder: Path) -> None:
     statistics = tables.frame(comparison)
     for_spreadsheets(statistics).write_csv(data / "statistics.csv")
     statistics.write_parquet(data / "statistics.parquet")
+    components = asked.components(comparison)
+    if len(components):
+        for_spreadsheets(components).write_csv(data / "components.csv")
     runs = comparison.runs
     for_spreadsheets(runs.table).write_csv(data / "runs.csv")
     runs.table.write_parquet(data / "runs.parquet")

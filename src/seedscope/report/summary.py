@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from seedscope.analysis.results import ArmResult, Comparison, Level
-from seedscope.report import tables
+from seedscope.report import asked, tables
 from seedscope.report.rounding import percent, probability, ratio, with_interval
 
 MOST = 7  # sentences
@@ -41,7 +41,8 @@ def sentences(comparison: Comparison) -> list[str]:
         _advice,
     )
     found = [sentence for part in parts for sentence in part(comparison)]
-    return found[:MOST] or [_nothing(comparison)]
+    found = [*asked.sentences(comparison), *found[:MOST]]
+    return found or [_nothing(comparison)]
 
 
 def notes(comparison: Comparison) -> list[str]:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import ArmResult, Comparison
+from seedscope.report import asked
 from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
@@ -126,6 +127,7 @@ def frame(comparison: Comparison) -> pl.DataFrame:
     table = [
         {"arm": arm.name, "vary": " ".join(arm.vary), "score": score}
         | statistics(arm, score, unit_in(comparison, score))
+        | (asked.columns(comparison, arm.name) if score == comparison.score else {})
         for arm in comparison.arms
         for score in comparison.scores
     ]

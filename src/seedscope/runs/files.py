@@ -7,8 +7,9 @@ row is, is asked where a column counts epochs or steps; what was assumed is said
 line, `Runs.assumed`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import polars as pl
@@ -64,6 +65,7 @@ class Keys:
     separator: str | None = None
     decimal: str | None = None
     sheet: str | None = None
+    nested: tuple[str, ...] = ()  # of the sources, as they were named
     better: Better = None
 
     @property
@@ -124,6 +126,7 @@ def read_table(keys: Keys) -> Runs:
         ValueError: it cannot be read, a column is missing or holds no numbers, or what
             a row is must be said.
     """
+    keys = _unfolded(keys)
     if keys.path.is_dir():
         found = read_folder(keys.path, keys.separator, keys.decimal)
         rows = _of_folder(found, keys)
@@ -131,6 +134,27 @@ def read_table(keys: Keys) -> Runs:
         cells = formats.load(keys.path, keys.separator, keys.decimal, keys.sheet)
         rows = _of_frame(cells.frame, keys, cells.said)
     return _runs(rows)
+
+
+def _unfolded(keys: Keys) -> Keys:
+    """Take nested sources, `batch/cask`, as two columns, one within the other."""
+    chains = tuple(name for name in keys.sources if "/" in name.strip("/"))
+    if not chains:
+        return keys
+    flat = [part for name in keys.sources for part in _parts(name)]
+    return replace(keys, sources=tuple(dict.fromkeys(flat)), nested=chains)
+
+
+def _parts(name: str) -> list[str]:
+    return [part.strip() for part in name.split("/")] if "/" in name else [name]
+
+
+def _around(keys: Keys, source: str) -> list[str]:
+    """Return the sources that a source is nested in, and itself."""
+    for chain in map(_parts, keys.nested):
+        if source in chain:
+            return chain[: chain.index(source) + 1]
+    return [source]
 
 
 def _of_folder(found: Folder, keys: Keys) -> _Rows:
@@ -426,7 +450,7 @@ def _runs(rows: _Rows) -> Runs:
     diverged = diverged | ended_badly
     table = table.with_columns(
         diverged.alias("diverged"),
-        *(_codes(frame[name], name) for name in keys.sources),
+        *(_codes(frame, name, _around(keys, name)) for name in keys.sources),
         *scores.values(),
     )
     if keys.tasks:
@@ -436,7 +460,8 @@ def _runs(rows: _Rows) -> Runs:
         title=keys.path.name,
         table=_with_vary(table, keys.sources),
         scores=tuple(scores),
-        remarks=(*rows.remarks, *shared_seeds(table)),
+        remarks=(*rows.remarks, *shared_seeds(table), *_nesting(frame, keys)),
+        nested=keys.nested,
         traces=None if rows.curves is None else keep_curves(rows.curves, rows.names),
         assumed="; ".join(rows.said),
     )
@@ -459,10 +484,13 @@ def _arms(rows: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
     return made[[place[values] for values in own]]
 
 
-def _codes(column: pl.Series, source: str) -> pl.Series:
+def _codes(frame: pl.DataFrame, source: str, around: list[str]) -> pl.Series:
     """Return seeds as integers: equal values of any type are equal seeds."""
+    column = frame[source]
     if column.null_count():
         raise ValueError(f"sources: column {source} has empty cells; fill every seed")
+    if len(around) > 1:
+        column = frame.select(pl.struct(around)).to_series()
     codes = column.rank("dense").cast(pl.Int64) - 1
     return codes.alias(f"seed.{source}")
 
@@ -475,6 +503,32 @@ def _score(column: pl.Series, path: Path) -> pl.Series:
             f"table={path}: column {column.name} holds {column.dtype}, not numbers"
         )
     raise ValueError(f"table={path}: {wrong_cell(column)}")
+
+
+def _nesting(frame: pl.DataFrame, keys: Keys) -> Iterator[str]:
+    """Say where labels start anew inside another source, or where none ever does."""
+    for chain in map(_parts, keys.nested):
+        for outer, inner in pairwise(chain):
+            if (again := _reused(frame, outer, inner)) > 0:
+                yield (
+                    f"{again} labels of {inner} stand in more than one {outer}; they "
+                    f"are taken as different ones, as {outer}/{inner} says"
+                )
+    if keys.nested:
+        return
+    for outer, inner in permutations(keys.sources, 2):
+        within = frame.select(outer, inner).unique()
+        counts = within[outer].n_unique(), within[inner].n_unique()
+        if counts[0] < counts[1] == len(within) < len(frame):
+            yield (
+                f"each {inner} stands in one {outer} only: nested, not crossed; "
+                f"sources=[{outer}/{inner}] takes their variance apart"
+            )
+
+
+def _reused(frame: pl.DataFrame, outer: str, inner: str) -> int:
+    within = frame.group_by(inner).agg(pl.col(outer).n_unique().alias("n"))
+    return int((within["n"] > 1).sum())
 
 
 def _with_vary(table: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:

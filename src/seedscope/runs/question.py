@@ -44,6 +44,7 @@ class Question:
     a: str | None
     b: str | None
     difference: float | None
+    target: float | None
     metrics: list[str]
     better: Any  # a direction, or directions by score
     level: float
@@ -79,6 +80,8 @@ def _check_values(question: Question) -> None:
         raise ValueError(f"{lone}= needs {other}=: name the two groups to compare")
     if question.difference is not None and not question.difference > 0:
         raise ValueError(f"difference={question.difference} must be above 0")
+    if question.target is not None and (question.a or question.claims):
+        raise ValueError("target= holds each arm against a number; leave a, b, claims")
     if question.table is not None and question.experiment is not None:
         raise ValueError("table= and experiment= are two places; name one of them")
     for key in ("score", "groups", *FOR_TABLES):

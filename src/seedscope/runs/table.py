@@ -96,6 +96,7 @@ class Runs:
     score: str | None = None  # the one that the study asks to lead with
     base: str | None = None  # a study's name before code, data and engine entered it
     figure: str | None = None  # the figure that answers the study's question
+    nested: tuple[str, ...] = ()  # batch/cask: each batch has casks of its own
     better: Mapping[str, str] = field(default_factory=dict)  # score -> direction, told
 
     @cached_property
