@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 
 from seedscope.analysis.compare import choose, compare
 from seedscope.analysis.two_groups import compare_groups
-from seedscope.report import against
+from seedscope.report import against, details
 from seedscope.runs import question, readers
 from seedscope.runs.score import FRACTION, directions, score
 from seedscope.runs.score_names import KNOWN
@@ -157,8 +157,9 @@ def test_an_unknown_direction_is_said_as_higher_never_better(tmp_path):
     text = against.markdown([found])
     assert "model:bad is higher than model:good" in text
     assert "is better than" not in text
-    (arm, _) = compare(runs, [], 0.95).arms
-    assert arm.beyond["quality"].best_of == {}
+    compared = compare(runs, [], 0.95)
+    assert compared.arms[0].beyond["quality"].best_of == {}
+    assert not [s for s in details.sheets(compared) if "best" in s.title]
 
 
 @pytest.mark.parametrize("said", ["better=lower", "better={quality: lower}"])

@@ -257,14 +257,21 @@ def _beyond(comparison: Comparison) -> Iterator[Sheet]:
     heads = ("arm", *(f"best of {k}" for k in sizes), "sd, bootstrap")
     if all(row[-1] == NONE for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
-    yield Sheet(
-        f"The best of k runs: {score}",
+    if len(heads) == 1:
+        return
+    title = f"The best of k runs: {score}"
+    caption = (
         "Expected best of k runs (unbiased; it grows with k by chance alone, so a best "
         "run says as much about k as about the model), and the bootstrap interval of "
-        "the standard deviation from 20 runs on.",
-        heads,
-        tuple(rows),
+        "the standard deviation from 20 runs on."
     )
+    if not sizes:
+        title = f"Bootstrap of the spread: {score}"
+        caption = (
+            "The bootstrap interval of the standard deviation. There is no best of k "
+            "runs: whether higher or lower is better is not known; better= says it."
+        )
+    yield Sheet(title, caption, heads, tuple(rows))
 
 
 _NO_ENDS = (float("nan"), float("nan"))
