@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,8 @@ def main(uri, experiment, processes, studies, replicates, seconds, kill="") -> i
             study = f"s{number % int(studies)}"
             print("trained", work(uri, experiment, study, replicates, seconds))
             code = 0
+        except Exception:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             os._exit(code)

@@ -132,6 +132,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _means_away(error: BaseException) -> bool:
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         return _database_is_away(error)
+    if isinstance(error, sqlalchemy.exc.PendingRollbackError):
+        return True  # the connection was lost in the middle of a transaction
     if isinstance(error, requests.exceptions.HTTPError):
         code = error.response.status_code if error.response is not None else 0
         return code in (429, 502, 503, 504)
