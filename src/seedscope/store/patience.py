@@ -6,6 +6,7 @@ a traceback for each: its own patience is set to nothing, in this process alone.
 """
 
 import logging
+import random
 import sys
 import threading
 import time
@@ -26,7 +27,10 @@ WAIT = 3600.0  # seconds that a store may be away
 BRIEF = 120.0  # seconds that a server may answer with "internal error"
 PAUSE = 2.0  # seconds between two tries
 GONE = ("08", "57P", "53300", "55006")  # SQL states: no connection, shut down, too many
+COLLISIONS = 10  # tries where others write the same row at the same time
+COLLIDE = ("duplicate key value", "UNIQUE constraint failed", "Duplicate entry")
 QUIET = ("mlflow.store.db.utils", "mlflow.system_metrics", "urllib3.connectionpool")
+QUIET += ("psycopg", "psycopg.pool")
 
 # Defaults, not variables of the environment: a script that is trained keeps MLflow's.
 variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES.default = 0
@@ -67,8 +71,8 @@ def waiting(uri: str) -> Callable[[Call], Call]:
         @wraps(call)
         def patiently(*args: Any, **kwargs: Any) -> Any:
             again = tenacity.Retrying(
-                retry=tenacity.retry_if_exception(is_away),
-                wait=tenacity.wait_fixed(PAUSE),
+                retry=tenacity.retry_if_exception(lambda e: is_away(e) or _collides(e)),
+                wait=_pause,
                 stop=_enough,
                 before_sleep=said.away,
                 reraise=True,
@@ -91,6 +95,8 @@ class _Said:
         self._lock = threading.Lock()
 
     def away(self, state: tenacity.RetryCallState) -> None:
+        if _collides(_error(state)):
+            return
         with self._lock:
             if self._since is None:
                 self._since = time.monotonic()
@@ -111,9 +117,24 @@ def _say(text: str) -> None:
 
 
 def _enough(state: tenacity.RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
+    error = _error(state)
+    if _collides(error):
+        return state.attempt_number >= COLLISIONS
     broken = "too many 500 error responses" in str(error)
     return (state.seconds_since_start or 0) > (BRIEF if broken else WAIT)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    return random.uniform(0, 0.5) if _collides(_error(state)) else PAUSE
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _collides(error: BaseException | None) -> bool:
+    """Tell whether another process wrote the same row just before us."""
+    return any(text in str(error) for text in COLLIDE)
 
 
 def is_away(error: BaseException) -> bool:
