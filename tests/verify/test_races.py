@@ -146,14 +146,10 @@ def test_what_does_not_race_agrees_in_every_digest(processes, case):
     watched = [processes.run(Job(program(case), "taps")) for _ in range(2)]
     assert len({record.result for record in (*plain, *watched)}) == 1
     assert first_difference(*watched) is None
-    assert {tap.phase for tap in watched[0].taps} == {
-        "batch",
-        "state",
-        "loss",
-        "gradients",
-        "update",
-    }
-    assert [len(tap.seen) for tap in watched[0].taps] == [4] * 5
+    phases = [tap.phase for tap in watched[0].taps]
+    rest = ["state"] if case == "conv_control" else []  # of BatchNorm and Dropout
+    assert phases == ["batch", "loss", "gradients", "update", *rest]
+    assert {len(tap.seen) for tap in watched[0].taps} == {4}
 
 
 def test_hash_order_is_found_in_the_data_and_cured_by_a_hash_seed(processes):

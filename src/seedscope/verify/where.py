@@ -144,10 +144,7 @@ def _first_tap(a: Record, b: Record) -> Difference | None:
         return None
     at, _, tap, other = min(found, key=lambda item: item[:2])
     label = _label(tap, other, at)
-    phase = PHASES[tap.phase]
-    step = at + 1
-    if tap.phase == "state":  # what the step found, the step before has made
-        step, phase = at, UPDATE if at else WEIGHTS
+    phase, step = PHASES[tap.phase], at + 1
     place = str(tap.places[0]) if tap.places else ""
     return Difference(step, phase, tap.phase, label, place)
 

@@ -55,7 +55,7 @@ class Tap:
     """One point of a step where tensors are digested each time it is passed."""
 
     name: str
-    phase: str  # batch | state | layer | loss | gradients | update
+    phase: str  # batch | layer | loss | gradients | update | state
     labels: tuple[str, ...]  # what each digest is of, such as a variable's path
     layer: str | None
     places: tuple[Place, ...]  # innermost first

@@ -1,7 +1,7 @@
 """Digest what goes through each training step, from the batch to the update.
 
-That is the batch, the state before the step, the loss, the gradients, and what the
-update made of the state. The digests are taken inside the graph, where Keras and
+That is the batch, the loss, the gradients, what the update made of the weights, and the
+rest of the state. The digests are taken inside the graph, where Keras and
 TensorFlow hand these tensors over, so that no user's code is changed. In code that XLA
 compiles no value can be handed out: a checksum is left in a variable and fetched when
 the step has ended.
@@ -43,6 +43,7 @@ class Taps:
         self._by_name: dict[str, Tap] = {}
         self._ordinals: dict[tuple[int, str], int] = {}
         self._kept: list[tuple[Tap, ResourceVariable]] = []
+        self._updated: set[int] = set()  # variables whose update this step has noted
         self._is_float: dict[str, bool] = {}  # whether a checksum is a float's bits
         self._graphs: list[Any] = []  # kept alive, so that no id is used again
 
@@ -151,13 +152,17 @@ class Taps:
         original = keras_trainer.TensorFlowTrainer._make_function
 
         def make(model: Any, step_function: Callable[..., Any]) -> Any:
-            if getattr(step_function, "__name__", "") != "train_step":
+            if getattr(step_function, "__name__", "") == "test_step":
                 return original(model, step_function)
 
             def train_step(data: Any) -> Any:
                 self.note("batch", "", [("the batch", data)])
-                self.note("state", "", _paths(_variables(model)))
-                return step_function(data)
+                self._updated.clear()
+                result = step_function(data)
+                # What no optimizer updates: moving statistics, metrics, generators.
+                rest = [v for v in _variables(model) if id(v) not in self._updated]
+                self.note("state", "", _paths(rest))
+                return result
 
             return original(model, train_step)
 
@@ -187,6 +192,7 @@ class Taps:
             result = original(optimizer, grads, given)
             changed = given if given is not None else optimizer._trainable_variables
             both = [*changed, *optimizer.variables]
+            self._updated |= {id(variable) for variable in both}
             self.note("update", optimizer.name, _paths(both))
             return result
 
