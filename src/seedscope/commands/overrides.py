@@ -22,10 +22,12 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seedscope.study import places
+from seedscope.study import places, scripts
 from seedscope.study.characters import harmless
 from seedscope.study.functions import without_bytes
 from seedscope.study.secrets import redacted
+from seedscope.study.settings import flat
+from seedscope.study.words import NOT_DECIDING
 
 NOT_SETTINGS = (
     "factor",
@@ -92,17 +94,40 @@ def study_name(
     content: Any = without_bytes(OmegaConf.to_container(config, resolve=True))
     for key in NOT_SETTINGS:
         content.pop(key, None)
+    program = scripts.name(config.get("script"))
+    for key in scripts.OTHER_DOOR if program else ["script"]:
+        content.pop(key, None)
+    for key in NOT_DECIDING if program else ():
+        content["script"].pop(key)
     for key in swept:
         *path, last = key.split(".")
         tree = content
         for part in path:
-            tree = tree[part]
+            tree = tree.get(part, {})
         tree.pop(last, None)
     text = json.dumps(content, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:6]
     names = [config[c].get("name", "own") for c in ("data", "model") if c not in swept]
+    names = [program] if program else names
     names = [preset] if preset else names
     return "-".join([*names, key])
+
+
+def check_door(config: DictConfig) -> None:
+    """Refuse settings of the parts that are given together with a script.
+
+    Raises:
+        ValueError: it names the first one and says what to do instead.
+    """
+    if scripts.name(config.get("script")) is None:
+        return
+    plain: Any = OmegaConf.to_container(composed("train", []), resolve=True)
+    given: Any = OmegaConf.to_container(config, resolve=True)
+    for part in scripts.OTHER_DOOR:
+        before, now = flat({part: plain[part]}), flat({part: given[part]})
+        for key, value in now.items():
+            if before.get(key) != value:
+                raise ValueError(scripts.refused(key, value))
 
 
 def preset_name(preset: str) -> str:

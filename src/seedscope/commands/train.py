@@ -11,12 +11,13 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -25,6 +26,7 @@ from omegaconf import DictConfig
 import seedscope
 from seedscope.commands import compare
 from seedscope.commands.overrides import (
+    check_door,
     composed,
     fixed,
     flags_first,
@@ -41,9 +43,12 @@ from seedscope.study import code, identity, places, settings
 from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
 from seedscope.study.secrets import redacted
-from seedscope.study.words import Study, Tracking
+from seedscope.study.words import Run, Study, Tracking
 from seedscope.training import engines, trouble
 from seedscope.training.launch import launchers
+
+if TYPE_CHECKING:
+    from seedscope.store.log import StudyLog
 
 FOLDER = Path("outputs")  # of the sweeps, as conf/train.yaml says
 TRACE_FLAG = "--trace"  # shows errors in the user's code with all their frames
@@ -122,6 +127,7 @@ def train(
         ValueError: a key, type or value is wrong, or the parts do not fit each other.
         RuntimeError: a training process failed.
     """
+    check_door(config)
     study = settings.read(config, study_name(config, swept, preset), swept)
     if study.factor.fresh_process:  # how far apart repeats end is the question
         study = replace(study, engine=replace(study.engine, keep_weights="epochs"))
@@ -149,29 +155,66 @@ def _train(study: Study) -> Trained:
     from seedscope.store.store import connect
 
     store = connect(study.tracking)
-    study, runs, more = settled(store, study, runs, found(), modules)
+    answer = found()
+    study, runs, more = settled(store, study, runs, answer, modules)
     engine = study.engine
+    failed = Failures(len(runs))
     with (
         open_study(store, study, runs) as log,
         show(study, len(runs), len(log.missing)) as progress,
     ):
         for text in [*notes, *more, *log.notes]:
             progress.note(text)
+        if engine.name == "script":
+            log.tell(answer.notes)
         together = engine.name == "batched"
         launcher = launchers.load(study.launcher.name)
         slots = launcher.slots(engine, study.launcher, progress.note)
         for share in log.shares(slots, together, progress.note):
-            for traces in launchers.train(
-                share,
-                engine,
-                study.launcher,
-                study.factor.fresh_process,
-                progress.note,
-            ):
-                log.add(traces)
-                progress.advance(traces)
+            with failed.counted(engine.name == "script", share, log):
+                for traces in launchers.train(
+                    share,
+                    engine,
+                    study.launcher,
+                    study.factor.fresh_process,
+                    progress.note,
+                ):
+                    log.add(traces)
+                    progress.advance(traces)
+    failed.raise_if_any()
     arms = tuple(dict.fromkeys(run.arm for run in runs))
     return Trained(study.tracking, log.study_id, arms, log.stored)
+
+
+class Failures:
+    """Runs that did not come to their end; where others can go on, they do."""
+
+    def __init__(self, planned: int) -> None:
+        self._planned = planned
+        self._runs = 0
+        self._first = ""
+
+    @contextmanager
+    def counted(self, go_on: bool, share: Sequence[Run], log: "StudyLog") -> Iterator:
+        """Count what fails of a share; a script's run fails for itself alone."""
+        try:
+            yield
+        except ValueError as error:
+            if not go_on:
+                raise
+            failed = log.give_up(share)
+            self._runs += failed
+            self._first = self._first or str(error)
+            if not failed:  # they are trained: it was the store, or another mistake
+                raise
+
+    def raise_if_any(self) -> None:
+        """Say how many runs failed, and how the first one did."""
+        if self._runs:
+            raise ValueError(
+                f"{self._runs} of {self._planned} runs failed, the others are kept; "
+                f"the first: {self._first}"
+            )
 
 
 def _check(words: Sequence[str]) -> Tracking:
@@ -181,6 +224,7 @@ def _check(words: Sequence[str]) -> Tracking:
     for choices in many:
         for choice in choices[:FIRST]:
             composed("train", [*fixed(words), choice])
+    check_door(config)
     if not many:  # what is swept may be what makes a configuration whole
         settings.read(config, "checked")
     return settings.tracking(config)

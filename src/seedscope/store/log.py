@@ -31,7 +31,7 @@ from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from seedscope.store import hardware, parts
+from seedscope.store import hardware, own, parts
 from seedscope.store import identity as identities
 from seedscope.store.lease import MOST, Lease
 from seedscope.store.patience import at_once
@@ -75,6 +75,7 @@ class StudyLog:
         if study.factor.fresh_process:  # one repeat of every level after the other
             self.missing.sort(key=lambda run: run.replicate)
         self.stored = len(finished)
+        self._told: frozenset[str] = frozenset()  # what a reader was told already
         self._write_plan(runs)
 
     def shares(
@@ -111,6 +112,20 @@ class StudyLog:
             grown = min(4 * size, round(speed * SHARE / workers) * workers)
             size = max(size if together else workers, grown)
 
+    def give_up(self, runs: Sequence[Run]) -> int:
+        """Leave runs that failed missing: this process trains them no more.
+
+        Returns:
+            How many of them are not stored.
+        """
+        before = len(self.missing)
+        self._forget({run.fingerprint for run in runs})
+        return before - len(self.missing)
+
+    def tell(self, texts: Sequence[str]) -> None:
+        """Keep what a reader of the study should know."""
+        own.keep(self._store, self.study_id, texts)
+
     def add(self, traces: Sequence[Trace]) -> None:
         """Store a finished group of traces.
 
@@ -130,6 +145,7 @@ class StudyLog:
             ended = int(time.time() * 1000)
             name = f"part-{uuid4().hex}"
             made = self._create_all(name, traces, ended)
+            self._told = own.tell(self._store, self.study_id, traces, self._told)
             for run_id, trace in made:
                 self._fill(run_id, trace, ended)
                 self.stored += 1
@@ -201,6 +217,8 @@ class StudyLog:
             client.log_batch(run_id, metrics=metrics[start : start + AT_ONCE])
         if "data" in trace.digests:
             client.log_inputs(run_id, [_dataset(trace)])
+        if trace.logged is not None or trace.files:
+            own.add(self._store, run_id, trace)
         finished = RunStatus.to_string(RunStatus.FINISHED)
         client.set_terminated(run_id, finished, end_time=ended)
 
@@ -412,7 +430,7 @@ def _fingerprints(children: Sequence[Logged]) -> set[str]:
 
 def _run_params(run: Run) -> dict[str, str]:
     """Return the whole configuration of a run and its seeds, flat."""
-    settings = flat(without_bytes(without_secrets(asdict(run.settings))))
+    settings = flat(without_bytes(without_secrets(run.settings.deciding())))
     seeds = {f"seed.{source}": seed for source, seed in run.seeds.items()}
     return {key: str(v) for key, v in (settings | seeds | {"arm": run.arm}).items()}
 
@@ -493,7 +511,10 @@ def _metrics(trace: Trace, points: int) -> Iterator[Metric]:
         for name, values in getattr(trace, group).items():
             for epoch, value in enumerate(values, start=1):
                 yield Metric(f"{group}/{name}", float(value), now, epoch)
+    logged = trace.logged.metrics if trace.logged is not None else {}
     for name, value in trace.scores.items():
+        if name in logged:
+            continue  # with all of its steps: see own.py
         yield Metric(name, float(value), now, 0)
     if trace.seconds is not None:
         yield Metric("seconds", trace.seconds, now, 0)
@@ -513,9 +534,14 @@ def _points(runs: int) -> int:
 
 
 def _dataset(trace: Trace) -> DatasetInput:
-    data = without_secrets(trace.run.settings.data)
+    settings = trace.run.settings
+    data: dict = without_secrets(settings.data)
+    name = str(data.get("name", data["_target_"]))
+    if settings.script.name is not None:
+        name = settings.script.name
+        data = {"files": trace.facts.get("data_files", "")}
     made = Dataset(
-        name=str(data.get("name", data["_target_"])),
+        name=name,
         digest=trace.digests["data"][:36],
         source_type="code",
         source=json.dumps(without_bytes(data), sort_keys=True),

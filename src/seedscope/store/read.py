@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from seedscope.runs.score import directions
 from seedscope.runs.table import Runs
 from seedscope.store import parts
+from seedscope.store.own import told_of
 from seedscope.store.store import Store, search, told
 from seedscope.study.arms import encode
 from seedscope.study.direction import read_better
@@ -72,7 +73,7 @@ def _read_study(store: Store, name: str) -> Runs:
         score=lead if lead in scores else None,
         figure=study.data.tags.get("seedscope.answer.figure"),
         traces=traces,
-        remarks=tuple(remarks),
+        remarks=(*remarks, *told_of(store, study_id)),
         study_id=study_id,
         planned=_planned(plan),
         base=study.data.tags.get("seedscope.base"),

@@ -13,6 +13,7 @@ files that code opens (data that a loader returns has a digest of its own).
 import ast
 import base64
 import hashlib
+import json
 import pickletools
 import re
 import site
@@ -55,7 +56,31 @@ def users_code(targets: Iterable[str]) -> Files:
         targets: package.module.function.
     """
     modules = {target.rpartition(".")[0] for target in targets}
-    waiting = sorted(modules - {"__main__"})
+    return _followed_from(sorted(modules - {"__main__"}))
+
+
+def programs_code(path: str | None, module: str | None) -> Files:
+    """Return the user's files that a program runs: its own, and what it imports.
+
+    Args:
+        path: a Python file or a notebook.
+        module: else a module, as `python -m` takes it.
+    """
+    start = Path(path).resolve() if path else None
+    before = list(sys.path)
+    sys.path.insert(0, str(start.parent if start else Path.cwd()))
+    try:
+        if start is None:
+            return _followed_from([str(module), f"{module}.__main__"])
+        files = _followed_from(_imports(start, "")) if start.is_file() else {}
+        return {start.name: start} | files
+    finally:
+        sys.path[:] = before
+
+
+def _followed_from(names: Iterable[str]) -> Files:
+    """Return the user's modules among these, and all that they import."""
+    waiting = list(names)
     seen: set[str] = set()
     files: Files = {}
     while waiting:
@@ -182,7 +207,7 @@ def _imports(path: Path, package: str) -> Iterator[str]:
         package: what relative imports are relative to.
     """
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = ast.parse(_source(path))
     except (SyntaxError, ValueError):
         return  # Python says so when it is imported
     for node in ast.walk(tree):
@@ -199,6 +224,20 @@ def _imports(path: Path, package: str) -> Iterator[str]:
                 if isinstance(argument, ast.Constant)
                 and isinstance(argument.value, str)
             )
+
+
+def _source(path: Path) -> bytes | str:
+    """Return the Python of a file; of a notebook, that of its cells."""
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    cells = json.loads(path.read_bytes())["cells"]
+    lines = [
+        line
+        for cell in cells
+        if cell["cell_type"] == "code"
+        for line in "".join(cell["source"]).splitlines()
+    ]
+    return "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

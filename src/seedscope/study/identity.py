@@ -31,7 +31,9 @@ class Found:
 
 
 def data_key(settings: Settings) -> str:
-    """Return what names a data set of a job: its settings."""
+    """Return what names a data set of a job: its settings, or its program's."""
+    if settings.script.name is not None:
+        return json.dumps(settings.deciding(), sort_keys=True, default=str)
     return json.dumps(settings.data, sort_keys=True)
 
 
@@ -55,6 +57,8 @@ def code_of(settings: Settings, without: Sequence[str] = ()) -> code.Files:
         settings: of an arm.
         without: parts whose targets are left out.
     """
+    if settings.script.name is not None:
+        return code.programs_code(settings.script.path, settings.script.module)
     tree = asdict(settings)
     parts = [tree[part] for part in PARTS if part not in without]
     return code.users_code(code.targets_of(parts))
@@ -84,9 +88,10 @@ def of_arms(study: Study, found: Found) -> dict[str, Identity]:
 
 def all_code(study: Study) -> code.Files:
     """Return every file of the user's that some arm of a job runs."""
-    trees = [asdict(settings) for settings in (study.base, *_settings(study))]
-    parts = [tree[part] for tree in trees for part in PARTS]
-    return code.users_code(code.targets_of(parts))
+    files: code.Files = {}
+    for settings in (study.base, *_settings(study)):
+        files |= code_of(settings)
+    return files
 
 
 def key(identity: Identity) -> str:

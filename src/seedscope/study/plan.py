@@ -60,7 +60,7 @@ def _plan_arm(arm: Arm, study: Study) -> list[Run]:
 
 def _fingerprint(factor: str, arm: Arm, replicate: int, seeds: dict[str, int]) -> str:
     """Hash settings and seeds; how a run is logged is no part of what it is."""
-    settings = without_bytes(asdict(arm.settings))
+    settings = without_bytes(arm.settings.deciding())
     content = [factor, arm.name, replicate, seeds, settings]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedscope.study import scripts
 from seedscope.study.arms import arm_name
 from seedscope.study.direction import read_better
 from seedscope.study.frozen import frozen, schema_of, thawed
@@ -48,6 +49,7 @@ CHOICES = {
         "interleave",
     ),
     "runtime.seeding": ("sources", "none", "numpy_python", "tensorflow", "keras"),
+    "script.style": ("flags", "hydra"),
 }
 POSITIVE = (
     "replicates",
@@ -62,6 +64,8 @@ POSITIVE = (
     "engine.group_size",
     "tracking.curve_points",
     "runtime.devices",
+    "script.max_epochs",
+    "script.max_steps",
 )
 NOT_NEGATIVE = (
     "root_seed",
@@ -107,6 +111,13 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         check_source(source)
     if len(set(factor.vary)) < len(factor.vary):
         raise ValueError(f"factor.vary names a source twice: {factor.vary}")
+    engine, answer = whole.engine, whole.answer
+    if whole.script.name is not None:
+        scripts.check_factor(factor)
+        engine = scripts.engine(engine)
+        answer = replace(answer, score=whole.script.score or answer.score)
+    elif engine.name == "script":
+        raise ValueError("engine=script needs a program: set script.path")
     around = {key: _plain(_get(config, key)) for key in swept}
     arms = tuple(
         Arm(
@@ -125,10 +136,10 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         factor=factor,
         arms=arms,
         design=whole.design,
-        engine=whole.engine,
+        engine=engine,
         launcher=whole.launcher,
         tracking=whole.tracking,
-        answer=whole.answer,
+        answer=answer,
         better=read_better(whole.better),
         config=frozen(OmegaConf.to_container(config, resolve=True)),
         base=_settings(config, {}),
@@ -202,6 +213,9 @@ def _check_values(whole: _Schema) -> None:
         raise ValueError(f"split.label_noise={split.label_noise} is a fraction of 1")
     if split.method == "kfold" and split.folds < 2:
         raise ValueError(f"split.folds={split.folds} must be 2 or more")
+    if whole.script.name is not None:
+        scripts.check(whole.script, whole.runtime)
+        return
     _check_runtime(whole)
     for component in COMPONENTS:
         _check_target(component, getattr(whole, component))
@@ -348,12 +362,13 @@ def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:
     """Return the settings of one arm: the configuration with a level put in."""
     config = DictConfig(OmegaConf.to_container(config, resolve=True))
     for key, value in level.items():
-        if OmegaConf.select(config, key, default=config) is config:
+        free = key.startswith(("script.args.", "script.environment."))
+        if not free and OmegaConf.select(config, key, default=config) is config:
             raise ValueError(
                 f"factor.levels.{key}: there is no setting {key!r}; the settings are "
                 "listed by --cfg job"
             )
-        OmegaConf.update(config, key, thawed(value), merge=False)
+        OmegaConf.update(config, key, thawed(value), merge=False, force_add=free)
     whole = _typed(config)
     return Settings(**{key: getattr(whole, key) for key in Settings.__annotations__})
 

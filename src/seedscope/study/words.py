@@ -8,10 +8,13 @@ Nothing changes what was read: whoever needs other settings replaces them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from seedscope.study.direction import Better
+
+NOT_DECIDING = ("score", "folder", "timeout", "predictions")  # of a script
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,32 @@ class Runtime:
 
 
 @dataclass(frozen=True)
+class Script:
+    """A training program of the user's own, and how it is called."""
+
+    path: str | None  # a .py file or a notebook; None with no module: parts are trained
+    module: str | None  # as `python -m` takes it
+    args: dict[str, Any]
+    words: list[str]  # of its command line, as they stand
+    style: str
+    environment: dict[str, Any]
+    data: list[str]
+    predictions: str | None
+    score: str | None
+    max_epochs: int | None
+    max_steps: int | None
+    timeout: float | None
+    folder: str | None
+
+    @property
+    def name(self) -> str | None:
+        """Return what a reader knows the program by; None where there is none."""
+        if self.module:
+            return self.module
+        return PurePath(self.path).stem if self.path else None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that decides a run besides its seeds."""
 
@@ -70,6 +99,17 @@ class Settings:
     split: Split
     loop: Loop
     runtime: Runtime
+    script: Script
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides a run: the settings of the door that it came through."""
+        whole = asdict(self)
+        script, runtime = whole.pop("script"), whole.pop("runtime")
+        if self.script.name is None:
+            return {**whole, "runtime": runtime}
+        for key in NOT_DECIDING:
+            script.pop(key)
+        return {"script": script, "runtime": runtime}
 
 
 @dataclass(frozen=True)

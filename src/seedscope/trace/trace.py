@@ -6,7 +6,7 @@ scores is optional, and what is missing is absent, never zero.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,15 @@ class Predictions:
     targets: np.ndarray | None  # (examples,) true labels or values, where known
     outputs: np.ndarray  # (examples, outputs) probabilities, or values in regression
     labels: np.ndarray | None  # (examples,) predicted class; None in regression
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What a program of the user's own logged to MLflow by itself."""
+
+    metrics: Mapping[str, Sequence[tuple[int, float]]]  # name -> (step, value)
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,10 @@ class Trace:
     facts: Mapping[str, str] = field(default_factory=dict)  # engine, threads, device
     machine: Mapping[str, str] = field(default_factory=dict)  # where it is not ours
     weights: np.ndarray | None = None  # (snapshots, parameters), when kept, in floatx
+    logged: Logged | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)  # artifact -> content
+    told: tuple[str, ...] = ()  # what a reader of the study should know
+    lead: str | None = None  # the score to lead with, where the study names none
 
     @property
     def test(self) -> dict[str, float]:

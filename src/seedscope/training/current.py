@@ -78,5 +78,7 @@ def _is_seedscopes(data: Mapping[str, Any]) -> bool:
 
 def _key(run: Run) -> str:
     settings = run.settings
+    if settings.script.name is not None:
+        return f"{settings.script.module} {settings.script.path}"
     parts = (settings.data, settings.model, settings.optimizer, vars(settings.loop))
     return " ".join(code.targets_of(parts))

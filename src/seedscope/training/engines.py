@@ -18,6 +18,7 @@ ENGINES = {
     "auto": "seedscope.training.auto",
     "sequential": "seedscope.training.sequential.engine",
     "batched": "seedscope.training.batched.engine",
+    "script": "seedscope.training.script.engine",
 }
 Note = Callable[[str], None]  # is told what a reader should know
 

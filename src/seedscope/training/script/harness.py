@@ -1,0 +1,90 @@
+"""Everything that stands between a script and chance, and what it leaves, in one place.
+
+`begin` puts the hooks in this process, once and for good: a process runs one script.
+"""
+
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from seedscope.training import runtime
+from seedscope.training.script import stack
+from seedscope.training.script.hooks import (
+    fit_order,
+    generators,
+    keras_seeds,
+    pipelines,
+    recording,
+    scikit_learn,
+    tensorflow_seeds,
+)
+from seedscope.training.script.ledger import SOURCES, Ledger
+from seedscope.training.script.record import Record
+from seedscope.training.script.stack import Progress
+
+
+@dataclass(frozen=True)
+class Harness:
+    """The hooks of this process."""
+
+    ledger: Ledger
+    recorder: recording.Recorder
+    asked: keras_seeds.Generators | None  # none where the script keeps its own seeds
+    extra: dict[str, Any] = field(default_factory=dict)  # of a caller's own hooks
+
+
+def begin(
+    seeds: Mapping[str, int] | None,
+    max_epochs: int | None = None,
+    max_steps: int | None = None,
+) -> Harness:
+    """Put the hooks in place.
+
+    Args:
+        seeds: source -> seed; none: the script draws as it does without us.
+        max_epochs: most epochs of each `fit`.
+        max_steps: most steps of each epoch.
+    """
+    if max_epochs is not None:
+        keras.config.set_max_epochs(max_epochs)
+    if max_steps is not None:
+        keras.config.set_max_steps_per_epoch(max_steps)
+    ledger = Ledger(seeds or dict.fromkeys(SOURCES, 0))
+    progress = Progress()
+    stack.install()
+    found = None
+    if seeds is not None:
+        generators.install(ledger, progress)
+        found = keras_seeds.install(ledger, progress)
+        local = tensorflow_seeds.install(ledger, progress)
+        pipelines.install(ledger, local, found)
+        fit_order.install(ledger)
+        scikit_learn.install(ledger)
+    return Harness(ledger, recording.install(ledger, progress), found)
+
+
+def end(harness: Harness, keep_weights: bool) -> Record:
+    """Return what the script left."""
+    record, ledger = harness.recorder.finish(keep_weights), harness.ledger
+    if harness.asked is not None:
+        keras_seeds.count_uses(ledger, harness.asked)
+    record.drawn = dict(ledger.drawn)
+    record.pinned, record.replaced = dict(ledger.pinned), dict(ledger.replaced)
+    record.streams = _streams()
+    record.extra = dict(harness.extra)
+    record.remarks += list(ledger.remarks)
+    record.facts = runtime.facts() | {"precision": keras.config.dtype_policy().name}
+    return record
+
+
+def _streams() -> dict[str, str]:
+    """Return digests of where the global generators stand."""
+    _, keys, place, *_ = np.random.get_state()  # noqa: NPY002
+    numpy = hashlib.sha256(np.asarray(keys).tobytes() + str(place).encode())
+    python = hashlib.sha256(str(random.getstate()).encode())
+    return {"numpy": numpy.hexdigest()[:16], "python": python.hexdigest()[:16]}

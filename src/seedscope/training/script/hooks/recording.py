@@ -1,0 +1,395 @@
+"""What a script trains, batch by batch, without a callback of its own.
+
+A callback is told running means. The loss of the batch itself is what the gradient is
+taken of: `GradientTape.gradient` sees it in `fit`, in own training steps and in loops.
+"""
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
+from keras.src.callbacks.callback_list import CallbackList
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+from keras.src.trainers.trainer import Trainer
+from tensorflow.python.eager.polymorphic_function.polymorphic_function import Function
+
+from seedscope.trace.trace import digest
+from seedscope.training.script import stack
+from seedscope.training.script.ledger import Ledger
+from seedscope.training.script.patching import patch
+from seedscope.training.script.record import Answers, Fit, Record
+from seedscope.training.script.stack import Progress
+
+RING = 1 << 20  # steps of a loop in a traced function that are kept
+HELD = 1 << 30  # bytes of weights that are held although their model may be gone
+SMALL = 1 << 26  # bytes of weights that are digested after each epoch
+MANY = "several replicas or steps per execution: no loss of a single batch is known"
+
+
+class Tracing(threading.local):
+    """What the thread that traces a step has seen of it."""
+
+    losses: list[Any] | None = None
+
+
+class Recorder:
+    """The growing record of a script's trainings."""
+
+    def __init__(self, ledger: Ledger, progress: Progress) -> None:
+        self.ledger = ledger
+        self.progress = progress
+        self.record = Record()
+        self.tracing = Tracing()
+        self.unscaled: dict[int, tuple[Any, Any]] = {}  # id of a scaled loss -> both
+        self.current: Fit | None = None
+        self.pending: list[tuple[Any, Any]] = []  # losses and logs, still tensors
+        self.rings: dict[str, tuple[tf.Variable, tf.Variable]] = {}
+        self.loops: dict[str, list[Any]] = {}
+        self.asked: tuple[Any, Any, Any] | None = None  # model, x, outputs of predict
+        self.known: list[tuple[Any, Any]] = []  # x, y of evaluate
+        self._models: list[Any] = []  # weak references, in the order of making
+        self._last: dict[int, str] = {}  # model -> its digest when it was last seen
+        self._begun: dict[int, str] = {}
+        self._held: dict[int, list[Any]] = {}
+        self._bytes = 0
+        self._optimizers: list[Any] = []
+
+    # ---- models ----
+
+    def made(self, model: Any) -> None:
+        """Note that a model is made."""
+        self.progress.model = True
+        self._models.append(weakref.ref(model))
+
+    def begins(self, optimizer: Any, variables: Sequence[Any]) -> None:
+        """Note the initial weights: an optimizer is about to train."""
+        self.progress.trained = True
+        with tf.init_scope():
+            self._optimizers.append(optimizer)
+            self.note_initial()
+            held = {id(v) for _, m in self._alive() for v in m.weights}
+            loose = [v for v in variables if id(v) not in held]
+            if loose:  # variables of no model: a module or a list of the script's own
+                owner = _Loose(loose)
+                self._optimizers.append(owner)  # kept alive
+                self._models.append(weakref.ref(owner))
+                self.note_initial()
+
+    def note_initial(self) -> None:
+        """Note the weights of models that begin to train, where they have values.
+
+        What a traced step makes has its first value only just before it first runs.
+        """
+        with tf.init_scope():
+            for number, model in self._alive():
+                if number not in self._begun and _has_values(model.weights):
+                    self._begun[number] = _digest(model.weights)
+                    self._keep(number, model.weights)
+
+    def _keep(self, number: int, weights: Sequence[Any]) -> None:
+        """Hold the weights of a model that may be gone at the end, up to a limit."""
+        self._bytes += _bytes(weights)
+        if self._bytes <= HELD:
+            self._held[number] = list(weights)
+
+    def seen(self, model: Any) -> None:
+        """Note a model's weights now: it may be gone at the end."""
+        for number, held in self._alive():
+            if held is model and _has_values(model.weights):
+                self._last[number] = _digest(model.weights)
+
+    def _alive(self) -> list[tuple[int, Any]]:
+        pairs = [(number, ref()) for number, ref in enumerate(self._models)]
+        inner = {id(getattr(m, "_functional", None)) for _, m in pairs}  # of Sequential
+        return [
+            (number, model)
+            for number, model in pairs
+            if model is not None and id(model) not in inner
+        ]
+
+    # ---- steps ----
+
+    def fit_of(self, model: Any) -> Fit:
+        """Return the record of a model's training; one goes on where one was."""
+        for fit in self.record.fits:
+            if fit.model == model.name:
+                return fit
+        self.record.fits.append(Fit(model.name))
+        return self.record.fits[-1]
+
+    def flush(self, fit: Fit) -> None:
+        """Turn what steps left into numbers."""
+        for losses, logs in self.pending:
+            if losses is not None:
+                fit.losses.append(np.array([float(v) for v in losses]))
+            fit.reported.append(_floats(logs))
+        self.pending.clear()
+
+    def take(self, loss: Any, key: str) -> None:
+        """Note the loss of a step of the script's own loop."""
+        if tf.executing_eagerly():
+            self.loops.setdefault(key, []).append(loss)
+            return
+        if key not in self.rings:
+            with tf.init_scope():
+                ring = tf.Variable(tf.zeros([RING]), trainable=False)
+                self.rings[key] = ring, tf.Variable(0, trainable=False)
+        ring, count = self.rings[key]
+        ring.scatter_nd_update([[count % RING]], [tf.cast(loss, tf.float32)])
+        count.assign_add(1)
+
+    # ---- the end ----
+
+    def finish(self, keep_weights: bool) -> Record:
+        """Return the whole record."""
+        record = self.record
+        if self.pending:
+            self.flush(self.current or record.fits[-1])
+        ended = dict(self._held) | {n: m.weights for n, m in self._alive()}
+        for number, weights in sorted(ended.items()):
+            if _has_values(weights):
+                self._last[number] = _digest(weights)
+        record.initial = [self._begun[n] for n in sorted(self._begun)]
+        record.final = [self._last[n] for n in sorted(self._last)]
+        record.steps = [
+            int(o.iterations) for o in self._optimizers if hasattr(o, "iterations")
+        ]
+        record.loops = {k: np.array([float(x) for x in v]) for k, v in self._steps()}
+        record.answers = self._answers()
+        if keep_weights:
+            values = [w for _, weights in sorted(ended.items()) for w in weights]
+            flat = [np.asarray(v).ravel() for v in values if _is_float(v)]
+            record.weights = np.concatenate(flat)[None] if flat else None
+        return record
+
+    def _steps(self) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = list(self.loops.items())
+        for key, (ring, count) in self.rings.items():
+            steps = int(count)
+            if steps > RING:
+                self.record.remarks.append(f"{key}: the last {RING} steps are kept")
+            values = ring.numpy()
+            whole = values[:steps] if steps <= RING else np.roll(values, -steps % RING)
+            found.append((key, whole))
+        return found
+
+    def _answers(self) -> Answers | None:
+        if self.asked is None:
+            return None
+        model, x, outputs = self.asked
+        flat = keras.tree.flatten(outputs)
+        if len(flat) != 1 or not isinstance(flat[0], np.ndarray):
+            self.record.remarks.append("predict has several outputs: none is kept")
+            return None
+        targets = next((y for given, y in self.known[::-1] if _same(given, x)), None)
+        if targets is not None and len(targets) != len(flat[0]):
+            targets = None
+        return Answers(flat[0], targets, _ends_linear(model))
+
+
+class _Loose:
+    """Variables that belong to no model."""
+
+    def __init__(self, weights: Sequence[Any]) -> None:
+        self.weights = weights
+
+
+def install(ledger: Ledger, progress: Progress) -> Recorder:
+    """Record every training of this process."""
+    recorder = Recorder(ledger, progress)
+    _models(recorder)
+    _steps(recorder)
+    _epochs(recorder)
+    _scores(recorder)
+    return recorder
+
+
+def _models(recorder: Recorder) -> None:
+    @patch(Trainer, "__init__")
+    def _(old: Any, self: Any, *args: Any, **options: Any) -> None:
+        old(self, *args, **options)
+        recorder.made(self)
+
+    @patch(BaseOptimizer, "build")
+    def _(old: Any, self: Any, variables: Any) -> None:
+        variables = list(variables)
+        if not isinstance(self, keras.optimizers.LossScaleOptimizer):
+            recorder.begins(self, variables)
+        old(self, variables)
+
+    @patch(Function, "_initialize_uninitialized_variables")
+    def _(old: Any, self: Any, initializers: Any) -> None:
+        old(self, initializers)
+        if recorder.progress.trained:
+            recorder.note_initial()
+
+
+def _steps(recorder: Recorder) -> None:
+    tracing = recorder.tracing
+
+    @patch(TensorFlowTrainer, "make_train_function")
+    def _(old: Any, self: Any, force: bool = False) -> None:
+        if self.train_function is not None and not force:
+            return
+        single = self.steps_per_execution == 1
+        if self.distribute_strategy.num_replicas_in_sync > 1 or not single:
+            recorder.ledger.remarks[MANY] += 1
+            old(self, force)
+            return
+        self.train_function = _recording(recorder, self)
+
+    @patch(tf.GradientTape, "gradient")
+    def _(old: Any, self: Any, target: Any, sources: Any, *args: Any, **kw: Any) -> Any:
+        if target is not None and _trains(sources):
+            loss = recorder.unscaled.pop(id(target), (None, target))[1]
+            parts = [t for t in tf.nest.flatten(loss) if t is not None]
+            value = tf.add_n([tf.reduce_sum(tf.cast(t, tf.float32)) for t in parts])
+            if tracing.losses is not None:
+                tracing.losses.append(value)
+            elif tf.distribute.get_strategy().num_replicas_in_sync == 1:
+                recorder.take(value, stack.line())
+        return old(self, target, sources, *args, **kw)
+
+    for owner in (BaseOptimizer, keras.optimizers.LossScaleOptimizer):
+
+        @patch(owner, "scale_loss")
+        def _(old: Any, self: Any, loss: Any) -> Any:
+            scaled = old(self, loss)
+            plain = recorder.unscaled.pop(id(loss), (None, loss))[1]
+            if scaled is not loss:
+                recorder.unscaled[id(scaled)] = (scaled, plain)
+            return scaled
+
+
+def _recording(recorder: Recorder, model: Any) -> Any:
+    tracing = recorder.tracing
+
+    def step(data: Any) -> Any:
+        before, tracing.losses = tracing.losses, []
+        try:
+            logs = model.train_step(data)
+            losses = tuple(tracing.losses)
+        finally:
+            tracing.losses = before
+        return {"logs": logs, "losses": losses}
+
+    inner = model._make_function(step)
+
+    def function(iterator: Any) -> Any:
+        made = inner(iterator)
+        if recorder.current is None:  # train_on_batch
+            fit = recorder.fit_of(model)
+            recorder.pending.append((made["losses"], made["logs"]))
+            recorder.flush(fit)
+        else:
+            recorder.pending.append((made["losses"], made["logs"]))
+        return made["logs"]
+
+    return function
+
+
+def _epochs(recorder: Recorder) -> None:
+    @patch(CallbackList, "on_train_begin")
+    def _(old: Any, self: Any, logs: Any = None) -> None:
+        recorder.current = recorder.fit_of(self._model)
+        self.seedscope_fit = recorder.current
+        old(self, logs)
+
+    @patch(CallbackList, "on_epoch_end")
+    def _(old: Any, self: Any, epoch: int, logs: Any = None) -> None:
+        fit = recorder.fit_of(self._model)
+        before = len(fit.reported)
+        recorder.flush(fit)
+        fit.steps.append(len(fit.reported) - before)
+        fit.epochs.append(_floats(logs))
+        weights = self._model.weights
+        if _bytes(weights) <= SMALL:
+            fit.weights_sha256.append(_digest(weights))
+        old(self, epoch, logs)
+
+    @patch(CallbackList, "on_train_end")
+    def _(old: Any, self: Any, logs: Any = None) -> None:
+        old(self, logs)
+        recorder.flush(recorder.fit_of(self._model))
+        recorder.seen(self._model)
+        recorder.current = None
+
+
+def _scores(recorder: Recorder) -> None:
+    @patch(CallbackList, "on_test_end")
+    def _(old: Any, self: Any, logs: Any = None) -> None:
+        old(self, logs)
+        if not hasattr(self, "seedscope_fit"):
+            recorder.record.evaluations.append(_floats(logs))
+
+    @patch(TensorFlowTrainer, "evaluate")
+    def _(old: Any, self: Any, x: Any = None, y: Any = None, *args: Any, **kw: Any):
+        if "_use_cached_eval_dataset" not in kw and y is not None:
+            recorder.known.append((x, y))
+        return old(self, x, y, *args, **kw)
+
+    @patch(TensorFlowTrainer, "predict")
+    def _(old: Any, self: Any, x: Any, *args: Any, **options: Any) -> Any:
+        outputs = old(self, x, *args, **options)
+        recorder.asked = self, x, outputs
+        return outputs
+
+
+def _trains(sources: Any) -> bool:
+    """Tell whether a gradient is by weights, not by inputs as in a penalty."""
+    flat = tf.nest.flatten(sources)
+    return any(isinstance(s, tf.Variable | keras.Variable) for s in flat)
+
+
+def _bytes(weights: Sequence[Any]) -> int:
+    return 4 * sum(int(np.prod(w.shape)) for w in weights)
+
+
+def _has_values(weights: Sequence[Any]) -> bool:
+    try:
+        sizes = [np.asarray(w).size == np.prod(w.shape) for w in weights]
+    except Exception:  # not made yet, or a strategy's
+        return False
+    return bool(sizes) and all(sizes)
+
+
+def _digest(weights: Sequence[Any]) -> str:
+    try:
+        return digest([np.asarray(w) for w in weights])
+    except Exception as error:  # a strategy's or a graph's variable cannot be read here
+        return f"unreadable: {type(error).__name__}"
+
+
+def _floats(logs: Any) -> dict[str, float]:
+    if not isinstance(logs, dict):
+        return {}
+    found = {}
+    for name, value in logs.items():
+        array = np.asarray(value)
+        if array.ndim == 0 and array.dtype.kind in "biuf":
+            found[str(name)] = float(array)
+    return found
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return False
+    return a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all())
+
+
+def _is_float(weight: Any) -> bool:
+    return np.asarray(weight).dtype.kind == "f"
+
+
+def _ends_linear(model: Any) -> bool:
+    """Tell whether the last layer's activation is none."""
+    layers = getattr(model, "layers", [])
+    activation = getattr(layers[-1], "activation", None) if layers else None
+    return activation is keras.activations.linear
