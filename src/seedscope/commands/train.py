@@ -166,7 +166,7 @@ def _train(study: Study) -> Trained:
         for text in [*notes, *more, *log.notes]:
             progress.note(text)
         if engine.name == "script":
-            log.tell(answer.notes)
+            log.tell([*answer.notes, *answer.told])
         together = engine.name == "batched"
         launcher = launchers.load(study.launcher.name)
         slots = launcher.slots(engine, study.launcher, progress.note)

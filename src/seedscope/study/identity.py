@@ -28,6 +28,7 @@ class Found:
     tensorflow: str
     keras: str
     notes: tuple[str, ...]  # what a reader should know, such as why not in groups
+    told: tuple[str, ...] = ()  # of a script's draws and seeds, for the study's note
 
 
 def data_key(settings: Settings) -> str:
@@ -127,8 +128,11 @@ def merged(answers: Sequence[Found]) -> Found:
     alone = [found for found in answers if found.engine.name == "sequential"]
     data = {key: digest for found in answers for key, digest in found.data.items()}
     notes = dict.fromkeys(note for found in answers for note in found.notes)
+    told = dict.fromkeys(text for found in answers for text in found.told)
     engine = alone[0].engine if alone else first.engine
-    return replace(first, data=data, engine=engine, notes=tuple(notes))
+    return replace(
+        first, data=data, engine=engine, notes=tuple(notes), told=tuple(told)
+    )
 
 
 def _identity(digest: str, data: str, found: Found) -> Identity:

@@ -52,6 +52,7 @@ def identify(samples: Sequence[Run], options: words.Engine) -> Found:
     """
     data: dict[str, str] = {}
     notes: list[str] = []
+    texts: list[str] = []
     named = sorted(samples, key=lambda run: not run.arm)  # arms first
     for run in named:
         key = data_key(run.settings)
@@ -62,9 +63,18 @@ def identify(samples: Sequence[Run], options: words.Engine) -> Found:
             data[key] = known.data if known else ""
         if known and known.verdict:
             notes.append(known.verdict)
+        if known and not texts:
+            texts = [*told.draws(known.drawn), *told.seeds(known)]
         if known and (why := told.without_effect(run.vary, known)):
             raise ValueError(why)
-    return Found(data, options, tf.__version__, keras.__version__, tuple(notes))
+    return Found(
+        data=data,
+        engine=options,
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+        notes=tuple(dict.fromkeys(notes)),
+        told=tuple(texts),
+    )
 
 
 def train(

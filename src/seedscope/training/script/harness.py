@@ -3,14 +3,11 @@
 `begin` puts the hooks in this process, once and for good: a process runs one script.
 """
 
-import hashlib
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-import numpy as np
 
 from seedscope.training import runtime
 from seedscope.training.script import stack
@@ -35,6 +32,7 @@ class Harness:
     ledger: Ledger
     recorder: recording.Recorder
     asked: keras_seeds.Generators | None  # none where the script keeps its own seeds
+    states: generators.States
     extra: dict[str, Any] = field(default_factory=dict)  # of a caller's own hooks
 
 
@@ -57,15 +55,15 @@ def begin(
     ledger = Ledger(seeds or dict.fromkeys(SOURCES, 0))
     progress = Progress()
     stack.install()
-    found = None
+    found, states = None, {}
     if seeds is not None:
-        generators.install(ledger, progress)
+        states = generators.install(ledger, progress)
         found = keras_seeds.install(ledger, progress)
         local = tensorflow_seeds.install(ledger, progress)
         pipelines.install(ledger, local, found)
         fit_order.install(ledger)
         scikit_learn.install(ledger)
-    return Harness(ledger, recording.install(ledger, progress), found)
+    return Harness(ledger, recording.install(ledger, progress), found, states)
 
 
 def end(harness: Harness, keep_weights: bool) -> Record:
@@ -73,18 +71,10 @@ def end(harness: Harness, keep_weights: bool) -> Record:
     record, ledger = harness.recorder.finish(keep_weights), harness.ledger
     if harness.asked is not None:
         keras_seeds.count_uses(ledger, harness.asked)
+        generators.note_states(ledger, harness.states)
     record.drawn = dict(ledger.drawn)
     record.pinned, record.replaced = dict(ledger.pinned), dict(ledger.replaced)
-    record.streams = _streams()
     record.extra = dict(harness.extra)
     record.remarks += list(ledger.remarks)
     record.facts = runtime.facts() | {"precision": keras.config.dtype_policy().name}
     return record
-
-
-def _streams() -> dict[str, str]:
-    """Return digests of where the global generators stand."""
-    _, keys, place, *_ = np.random.get_state()  # noqa: NPY002
-    numpy = hashlib.sha256(np.asarray(keys).tobytes() + str(place).encode())
-    python = hashlib.sha256(str(random.getstate()).encode())
-    return {"numpy": numpy.hexdigest()[:16], "python": python.hexdigest()[:16]}

@@ -47,7 +47,6 @@ class Record:
     drawn: dict[str, Drawn] = field(default_factory=dict)
     pinned: Mapping[str, int] = field(default_factory=dict)
     replaced: Mapping[str, int] = field(default_factory=dict)
-    streams: Mapping[str, str] = field(default_factory=dict)  # where generators ended
     remarks: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)  # data that it opened

@@ -84,7 +84,7 @@ class Progress:
         `PyDataset` draws orders always.
         """
         held = any(isinstance(holder(f), keras.utils.PyDataset) for f in frames())
-        return "shuffle" if self.model or held else "data"
+        return "shuffle" if self.model or self.trained or held else "data"
 
 
 def source(otherwise: str) -> str:

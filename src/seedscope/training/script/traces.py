@@ -57,8 +57,6 @@ def trace_of(run: Run, outcome: Outcome) -> Trace:
         files=files | {PRINTED: outcome.printed.encode()},
         told=(
             why,
-            *told.draws(record.drawn),
-            *told.seeds(record),
             *told.others(record),
             *said,
         ),
@@ -214,7 +212,6 @@ def _one(digests: list[str]) -> str:
 
 def _digests(record: Record, run: Run) -> dict[str, str]:
     found = {f"drawn_{source}": drawn.digest for source, drawn in record.drawn.items()}
-    found["streams"] = hashlib.sha256(repr(record.streams).encode()).hexdigest()[:16]
     if files := data_files(record, run):
         found["data"] = digest_of(files)
     return found

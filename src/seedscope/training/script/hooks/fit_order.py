@@ -9,6 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+from tensorflow.python.ops.stateless_random_ops import (
+    stateless_shuffle,
+)
 
 from seedscope.training.script import stack
 from seedscope.training.script.ledger import Ledger
@@ -23,12 +26,12 @@ def install(ledger: Ledger) -> None:
         if not self._shuffle:
             return old(self)
         key = ledger.take("shuffle", "arrays", f"{stack.line()} fit(shuffle=True)")
-        epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
+        epoch = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         plain = tf.random.shuffle
 
         def shuffle(values: Any, *_: Any, **__: Any) -> Any:
             seed = [tf.constant(key, tf.int64), epoch.assign_add(1)]
-            return tf.random.experimental.stateless_shuffle(values, seed=seed)
+            return stateless_shuffle(values, seed=seed)
 
         tf.random.shuffle = shuffle
         try:

@@ -38,16 +38,29 @@ PYTHON = (
 SPLITTER = keras.src.utils.dataset_utils.__file__  # keras.utils.split_dataset
 
 
-def install(ledger: Ledger, progress: Progress) -> None:
-    """Give each source its generators.
+States = dict[str, Any]  # source -> its generators of NumPy and of Python
+
+
+def install(ledger: Ledger, progress: Progress) -> States:
+    """Give each source its generators, and return them.
 
     Args:
         ledger: of the run.
         progress: how far the script is.
     """
-    _numpy(ledger, progress)
-    _python(ledger, progress)
+    numpy, python = _numpy(ledger, progress), _python(ledger, progress)
     _generators(ledger)
+    plain = {"data": (np.random.mtrand._rand, random._inst)}  # type: ignore[attr-defined]
+    return plain | {source: (numpy[source], python[source]) for source in numpy}
+
+
+def note_states(ledger: Ledger, states: States) -> None:
+    """Let the digests of what was drawn hold where the generators stand."""
+    for source, drawn in ledger.drawn.items():
+        numpy, python = states[source]
+        _, keys, place, *_ = numpy.get_state()
+        text = f"{drawn.digest} {keys.tobytes().hex()} {place} {python.getstate()}"
+        drawn.digest = hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _source(name: str, progress: Progress) -> str | None:
@@ -68,7 +81,7 @@ def _source(name: str, progress: Progress) -> str | None:
     return source
 
 
-def _numpy(ledger: Ledger, progress: Progress) -> None:
+def _numpy(ledger: Ledger, progress: Progress) -> dict[str, np.random.RandomState]:
     others = {
         source: np.random.RandomState(stream(ledger.seeds[source], "numpy"))
         for source in SOURCES
@@ -98,9 +111,10 @@ def _numpy(ledger: Ledger, progress: Progress) -> None:
     for name in NUMPY.split():
         if plain := getattr(np.random, name, None):
             setattr(np.random, name, draws(name, plain))
+    return others
 
 
-def _python(ledger: Ledger, progress: Progress) -> None:
+def _python(ledger: Ledger, progress: Progress) -> dict[str, random.Random]:
     others = {
         source: random.Random(stream(ledger.seeds[source], "python"))
         for source in SOURCES
@@ -138,6 +152,7 @@ def _python(ledger: Ledger, progress: Progress) -> None:
     order = type(sys)("random")
     order.shuffle = _counted(ledger, batches.shuffle)
     py_dataset_adapter.random = order
+    return others
 
 
 def _counted(ledger: Ledger, shuffle: Any) -> Any:
@@ -158,7 +173,7 @@ def _generators(ledger: Ledger) -> None:
         digest = hashlib.shake_256(str(value).encode()).digest(-(-count // 8))
         return int.from_bytes(digest, "little") >> (-count % 8)
 
-    bits.randbits = randbits
+    setattr(bits, "randbits", randbits)  # noqa: B010 (a module of C)
     for name in ("default_rng", "RandomState"):
         _list_pinned(ledger, name)
 

@@ -16,6 +16,9 @@ from tensorflow.python.autograph.core import ag_ctx
 from tensorflow.python.autograph.impl.api import autograph_artifact, tf_convert
 from tensorflow.python.framework import random_seed
 from tensorflow.python.ops import gen_random_ops
+from tensorflow.python.ops.stateless_random_ops import (
+    stateless_shuffle,
+)
 
 from seedscope.training.script import stack
 from seedscope.training.script.hooks.keras_seeds import Generators
@@ -134,7 +137,7 @@ def _draws(local: Local, generators: Generators) -> None:
     def _(old: Any, value: Any, *args: Any, **options: Any) -> Any:
         if _seeded(local, args, options):
             return old(value, *args, **options)
-        return tf.random.experimental.stateless_shuffle(value, key())
+        return stateless_shuffle(value, key())
 
 
 def _seeded(local: Local, args: tuple, options: dict) -> bool:

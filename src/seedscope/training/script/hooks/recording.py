@@ -138,9 +138,12 @@ class Recorder:
         if key not in self.rings:
             with tf.init_scope():
                 ring = tf.Variable(tf.zeros([RING]), trainable=False)
-                self.rings[key] = ring, tf.Variable(0, trainable=False)
+                count = tf.Variable(tf.constant(0), trainable=False)
+                self.rings[key] = ring, count
         ring, count = self.rings[key]
-        ring.scatter_nd_update([[count % RING]], [tf.cast(loss, tf.float32)])
+        ring.scatter_nd_update(
+            [[tf.math.floormod(count, RING)]], [tf.cast(loss, tf.float32)]
+        )
         count.assign_add(1)
 
     # ---- the end ----
