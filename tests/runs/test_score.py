@@ -174,6 +174,14 @@ def test_what_the_user_says_decides(tmp_path, said):
     assert (found.verdict.word, found.verdict.favours) == ("better", "a")
 
 
+def test_runs_that_diverged_do_not_take_bounds_away():
+    auc, diverged = [0.5, 0.7, 1.797e308], [False, False, True]
+    table = pl.DataFrame({"auc": auc, "diverged": diverged})
+    assert Runs("made", table, ("auc",)).about("auc").bounds == (0, 1)
+    one = table.with_columns(diverged=pl.lit(False))
+    assert Runs("made", one, ("auc",)).about("auc").bounds == (-math.inf, math.inf)
+
+
 def test_an_accuracy_leads_then_what_was_tested_and_settings_never_do():
     names = ("lr", "seed", "seconds", "train/loss", "val_loss", "test/mine", "acc")
     table = pl.DataFrame({name: [0.5, 0.6] for name in names})

@@ -110,11 +110,13 @@ class Runs:
         return self.known.get(name) or score(name, (), self.better)
 
     def _extremes(self, name: str) -> list[float]:
+        """Return the smallest and largest value of the runs that did not diverge."""
         column = self.table[name]
-        finite = (
-            column.filter(column.is_finite()) if column.dtype.is_float() else column
-        )
-        return [v for v in (finite.min(), finite.max()) if isinstance(v, int | float)]
+        if "diverged" in self.table.columns:
+            column = column.filter(~self.table["diverged"])
+        if column.dtype.is_float():
+            column = column.filter(column.is_finite())
+        return [v for v in (column.min(), column.max()) if isinstance(v, int | float)]
 
     @cached_property
     def keys(self) -> dict[str, ArmKey]:
