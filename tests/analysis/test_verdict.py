@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedscope.analysis.compare import compare
 from seedscope.analysis.two_groups import compare_groups
-from seedscope.report import against, tables, verdict
+from seedscope.report import against, tables, terminal, verdict
 from seedscope.runs.files import read_file
 from seedscope.runs.table import Runs
 
@@ -68,6 +68,20 @@ def test_collapsed_runs_turn_mean_and_single_runs_apart_and_nothing_is_recommend
         )
         assert "nothing is recommended" in text
     assert against.frame([found])["favours"].to_list() == [None]
+
+
+def test_collapsed_runs_are_named_before_any_mean():
+    _, runs = case("collapsed_runs", ["accuracy"], "method", ["seed"])
+    console = Console(width=300, file=io.StringIO(), record=True)
+    terminal.show(compare(runs, [], 0.95), console)
+    text = console.export_text()
+    told = "method:deep, accuracy: 5 of 20 runs lie apart at 50 %, the others around"
+    assert told in text
+    assert "(seed 0, seed 1, seed 2, seed 3, seed 4)" in text
+    assert text.index(told) < text.index("mean")
+    assert "method:shallow, accuracy:" not in text
+    found = of_case("collapsed_runs", ["accuracy"], "method", ["seed"])[0]
+    assert told in verdict.sentences(found)[0]
 
 
 def test_means_that_differ_clearly_recommend_nothing_where_single_runs_disagree():

@@ -14,6 +14,7 @@ from seedscope.analysis import (
     levels,
     notes,
     predictions,
+    shapes,
     spread_tests,
     weights,
 )
@@ -116,4 +117,5 @@ def _arm(
         weight_distance=weights.distances(runs, table, level),
         repeats=None if key.vary else arms.repeats(table),
         notes=(*notes.of_arm(name, table, runs), *remarks),
+        shape=shapes.of_arm(name, table, lead),
     )

@@ -21,6 +21,7 @@ from seedscope.stats.pairs import ClassSpread, EnsembleGain, PairMean
 from seedscope.stats.planning import WhatCanBeSaid
 from seedscope.stats.recommend import Recommendation
 from seedscope.stats.robust import TrimmedMean
+from seedscope.stats.shape import Shape
 from seedscope.stats.share import ArmPair, Share
 from seedscope.stats.spread import Spread
 from seedscope.stats.target import AgainstTarget
@@ -64,6 +65,16 @@ class Beyond:
 
 
 @dataclass(frozen=True)
+class ArmShape:
+    """The shape of one arm's scores, with the names of the runs that lie apart."""
+
+    arm: str
+    score: str
+    shape: Shape
+    names: tuple[str, ...]  # of the runs apart: their seeds, else their ids
+
+
+@dataclass(frozen=True)
 class ArmResult:
     """What one arm's runs say."""
 
@@ -80,6 +91,7 @@ class ArmResult:
     weight_distance: dict[str, PairMean]  # l2, cosine; empty without stored weights
     repeats: Repeats | None  # where nothing varies
     notes: tuple[str, ...]  # what a reader must know about this arm
+    shape: ArmShape | None = None  # of the leading score; none: nothing to be said
 
 
 @dataclass(frozen=True)
@@ -191,6 +203,7 @@ class TwoGroups:
     without_partner: tuple[int, int]  # left out: no run of the other has their seeds
     result: Against
     verdict: Verdict
+    shapes: tuple[ArmShape, ...] = ()  # of the groups of which something must be said
 
     @property
     def lower_is_better(self) -> bool:

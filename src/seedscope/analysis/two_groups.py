@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from seedscope.analysis import shapes
 from seedscope.analysis.arms import finished, scores_of, seed_table
 from seedscope.analysis.compare import choose
 from seedscope.analysis.results import TwoGroups
@@ -84,6 +85,11 @@ def _one(
         without_partner=(alone[0], alone[1]),
         result=result,
         verdict=decide(result, direction),
+        shapes=tuple(
+            found
+            for runs in (a, b)
+            if (found := shapes.of_arm(runs.title, runs.table, score)) is not None
+        ),
     )
 
 

@@ -11,7 +11,8 @@ def markdown(comparison: Comparison) -> str:
     verdict = summary.control(comparison)
     if verdict:
         parts.append(f"**{text(verdict)}**")
-    parts.append("\n".join(f"- {text(s)}" for s in summary.sentences(comparison)))
+    said = [*summary.shapes(comparison), *summary.sentences(comparison)]
+    parts.append("\n".join(f"- {text(s)}" for s in said))
     if comparison.runs.assumed:
         parts.append(f"Read: {text(comparison.runs.assumed)}.")
     for score in tables.shown_scores(comparison):

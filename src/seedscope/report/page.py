@@ -42,7 +42,7 @@ def html(comparison: Comparison, figures: Mapping[str, str]) -> str:
         runs=sum(arm.runs for arm in comparison.arms),
         verdict=summary.control(comparison),
         passed=control is not None and control.repeats.identical,
-        sentences=summary.sentences(comparison),
+        sentences=[*summary.shapes(comparison), *summary.sentences(comparison)],
         scores=[(s, tables.columns(rows), rows) for s, rows in scores],
         heads=tables.HEADS,
         figures=[

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from seedscope.analysis.results import ArmResult, Comparison, Level
-from seedscope.report import asked, tables
+from seedscope.report import asked, shape, tables
 from seedscope.report.rounding import percent, probability, ratio, with_interval
 
 MOST = 7  # sentences
+SHAPES = 5  # arms whose shape is told
 WITHIN = 1.96 * 2**0.5  # sds that 95 % of the differences of two normal runs lie in
 
 
@@ -43,6 +44,16 @@ def sentences(comparison: Comparison) -> list[str]:
     found = [sentence for part in parts for sentence in part(comparison)]
     found = [*asked.sentences(comparison), *found[:MOST]]
     return found or [_nothing(comparison)]
+
+
+def shapes(comparison: Comparison) -> list[str]:
+    """Return what must be known of the runs before any mean: lumps, outliers, ties."""
+    unit = tables.unit_in(comparison, comparison.score)
+    found = [arm.shape for arm in comparison.arms if arm.shape and arm.vary]
+    said = [shape.sentence(of, unit) for of in found[:SHAPES]]
+    if len(found) > SHAPES:
+        said.append(f"So it is with {len(found) - SHAPES} more arms.")
+    return said
 
 
 def notes(comparison: Comparison) -> list[str]:

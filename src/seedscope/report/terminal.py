@@ -12,6 +12,8 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print()
     if comparison.runs.assumed:
         console.print(escape(comparison.runs.assumed), style="dim", highlight=False)
+    for sentence in summary.shapes(comparison):
+        console.print(escape(sentence), style="yellow", highlight=False)
     for score in tables.shown_scores(comparison):
         console.print(tables.terminal(comparison, score))
         console.print()

@@ -3,6 +3,7 @@
 import math
 
 from seedscope.analysis.results import TwoGroups
+from seedscope.report import shape
 from seedscope.report.rounding import (
     Unit,
     percent,
@@ -20,8 +21,9 @@ HOW = {"paired t": "paired by seed", "constant": "nothing varies within the grou
 
 
 def sentences(found: TwoGroups) -> list[str]:
-    """Return the verdict, how often one run beats another, and what is left out."""
-    said = [verdict(found), _single_runs(found)]
+    """Return the shape of the runs, the verdict, and what is left out."""
+    said = [shape.sentence(of, unit(found)) for of in found.shapes]
+    said += [verdict(found), _single_runs(found)]
     if found.verdict.apart:
         said.append(
             "The means and the single runs point apart, so nothing is recommended: "
