@@ -22,6 +22,7 @@ FLOORS = (  # from the ground up; a folder's own modules may import each other
         *("runs.score_names", "runs.score", "runs.table", "runs.question"),
         *("runs.readers", "runs.files", "runs.condition"),
         *("runs.at", "runs.curves", "runs.diverged", "runs.duplicates"),
+        "runs.examples",
         "runs.tables",
     ),
     ("task",),

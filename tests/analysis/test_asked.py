@@ -2,6 +2,7 @@
 
 import io
 import json
+from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -199,6 +200,79 @@ def test_tasks_with_unequal_runs_have_no_pooled_mean(tmp_path):
     found = asked(written(tmp_path, rows, "game,seed,f1"), tasks="game", score=["f1"])
     assert found.asked.tasks["every run"].iqm is None
     assert any("unequal numbers of runs" in note for note in found.notes)
+
+
+def example_rows(runs, examples, seed=7):
+    """Yield method, seed, example, label and truth; each run errs in its own way."""
+    rng = np.random.default_rng(seed)
+    hard = rng.random(examples)
+    for method, skill in (("old", 0.7), ("new", 0.9)):
+        for run in range(runs):
+            for example in range(examples):
+                right = rng.random() < skill * (1 - hard[example] / 2)
+                truth = "abc"[example % 3]
+                yield method, run, example, truth if right else "d", truth
+
+
+def test_runs_times_examples_give_churn_split_and_new_examples(tmp_path):
+    rows = list(example_rows(12, 50))
+    path = written(tmp_path, rows, "method,seed,example,said,truth")
+    keys = {"groups": ["method"], "sources": ["seed"], "example": "example"}
+    found = asked(path, label="said", truth="truth", **keys)
+    for arm, method in zip(found.arms, ("new", "old"), strict=True):
+        labels = np.array([r[3] for r in rows if r[0] == method]).reshape(12, 50)
+        truth = np.array([r[4] for r in rows if r[0] == method]).reshape(12, 50)
+        right = labels == truth
+        assert arm.name == f"method:{method}"
+        assert arm.spreads["test/accuracy"].mean == pytest.approx(right.mean())
+        pairs = [np.mean(a != b) for a, b in combinations(labels, 2)]
+        assert arm.test_set.churn.mean == pytest.approx(np.mean(pairs))
+        assert arm.test_set.split.examples == 50
+        ways = found.asked.examples[arm.name]
+        for ends, error in (
+            (ways.over_runs, right.mean(axis=1).std() / 12**0.5),
+            (ways.over_examples, right.mean(axis=0).std() / 50**0.5),
+        ):
+            assert ends[1] - ends[0] == pytest.approx(2 * 1.96 * error, rel=0.15)
+        assert ways.over_both[1] - ways.over_both[0] > ends[1] - ends[0]
+    ((names, difference),) = found.asked.differences.items()
+    assert names == ("method:old", "method:new")
+    assert difference.over_both[1] < 0
+    assert (
+        sheet(found, "Accuracy over new runs").rows[2][0] == "method:old - method:new"
+    )
+
+
+def test_right_and_wrong_alone_give_the_published_split(tmp_path):
+    answers = json.loads((REFERENCE / "answers.json").read_text())["R"]
+    known = answers["runs_by_examples_weak"]
+    right = np.loadtxt(
+        REFERENCE / "correctness_weak_40x60.csv", delimiter=",", dtype=int
+    )
+    rows = [(r, e, right[r, e]) for r in range(40) for e in range(60)]
+    path = written(tmp_path, rows, "seed,example,correct")
+    found = asked(path, score=["correct"], sources=["seed"], example="example")
+    (arm,) = found.arms
+    disagree = known["mean_pairwise_disagreement"]
+    assert arm.test_set.churn.mean == pytest.approx(disagree, rel=1e-9)
+    row = tables.frame(found).row(0, named=True)
+    assert row["churn"] == pytest.approx(disagree, rel=1e-9)
+    assert "test_set_share" in row
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys", "message"),
+    [
+        ([(0, 1, 2)], {"score": ["right"]}, "must be 1 for right and 0 for wrong"),
+        ([(0, 1, 1), (0, 1, 1)], {"score": ["right"]}, "example 1 stands 2 times"),
+        ([(0, 1, 1)], {}, "say what a run said and what is right"),
+        ([(0, 1, "")], {"label": "right", "truth": "seed"}, "right has empty cells"),
+    ],
+)
+def test_examples_that_are_not_clear_say_what_to_give(tmp_path, rows, keys, message):
+    path = written(tmp_path, rows, "seed,example,right")
+    with pytest.raises(ValueError, match=message):
+        asked(path, run=["seed"], example="example", **keys)
 
 
 def test_what_was_asked_stands_in_the_terminal(tmp_path):

@@ -1,14 +1,16 @@
 """What other programs logged to MLflow: curves, seeds, parents, doubles, failures."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import polars as pl
 import pytest
 from mlflow.entities import Metric
 
+from seedscope.analysis.compare import compare
 from seedscope.runs import at
-from seedscope.runs.files import falls
+from seedscope.runs.score import falls
 from seedscope.store.foreign import Wanted, read_any
 from seedscope.store.store import connect
 from seedscope.study.words import Tracking
@@ -55,7 +57,7 @@ def sweep(database, tmp_path_factory):
 
 def read(store, condition="", **keys):
     keys = {key: tuple(v) if isinstance(v, list) else v for key, v in keys.items()}
-    return read_any(store, Wanted(condition, **keys), falls)
+    return read_any(store, Wanted(condition, **keys), falls(None))
 
 
 BY_RATE = {"group_by": ["params.lr"], "sources": ["params.seed"]}
@@ -126,6 +128,28 @@ def test_a_and_b_are_paired_by_the_seeds_that_they_logged(sweep, ask, capsys):
     assert sorted(few.table["seed.seed"])[:2] == [1, 2]
 
 
+def test_predictions_come_from_a_table_that_each_run_logged(database, tmp_path):
+    store = connect(Tracking(database, "logged", str(tmp_path), None, True))
+    truth = np.arange(30) % 3
+    rng = np.random.default_rng(0)
+    labels = [np.where(rng.random(30) < 0.8, truth, (truth + 1) % 3) for _ in range(4)]
+    for said in labels:
+        run = logged(store.client, store.experiment.experiment_id, {"f1": 0.5})
+        table = pl.DataFrame({"prediction": said, "target": truth}).to_pandas()
+        store.client.log_table(run, table, "eval.json")
+    keys = {"predictions": "eval.json", "label": "prediction", "truth": "target"}
+    runs = read(store, **keys)
+    wanted = [float((said == truth).mean()) for said in labels]
+    assert runs.table["test/accuracy"].to_list() == pytest.approx(wanted)
+    (arm,) = compare(runs, (), 0.95).arms
+    pairs = [np.mean(a != b) for a, b in combinations(labels, 2)]
+    assert arm.test_set.churn.mean == pytest.approx(np.mean(pairs))
+    with pytest.raises(ValueError, match="has no column guess; it has prediction"):
+        read(store, **(keys | {"label": "guess"}))
+    with pytest.raises(ValueError, match="no run logged such a table"):
+        read(store, **(keys | {"predictions": "other.json"}))
+
+
 def test_copies_and_runs_that_share_a_seed_are_named(database, tmp_path):
     store = connect(Tracking(database, "copies", str(tmp_path), None, True))
     for seed, accuracy in [
@@ -148,6 +172,6 @@ def test_infinity_of_a_database_diverged():
     curves = pl.DataFrame(
         {"run": [0, 0], "score": ["loss"] * 2, "step": [0.0, 1.0]}
     ).with_columns(value=pl.Series([1.0, 1.7976931348623157e308]))
-    read_off = at.read_at(curves, at.parse("last"), falls)
+    read_off = at.read_at(curves, at.parse("last"), falls(None))
     assert read_off.diverged == {0}
     assert math.isinf(read_off.table["loss"][0])

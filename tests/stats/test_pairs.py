@@ -9,7 +9,6 @@ import pytest
 
 from seedscope.stats.pairs import (
     churn,
-    churn_matrix,
     class_spread,
     ensemble_gain,
     error_correlation,
@@ -30,20 +29,14 @@ def all_pairs(labels):
 def test_churn_matches_the_reference():
     known = KNOWN["mean_pairwise_disagreement"]
     assert churn(CORRECT).mean == pytest.approx(known, rel=1e-12)
-    assert churn_matrix(CORRECT).mean.mean == pytest.approx(known, rel=1e-12)
 
 
 @pytest.mark.parametrize(("classes", "examples"), [(2, 64), (10, 129), (300, 7)])
-def test_churn_and_its_matrix_equal_the_loop_over_pairs(classes, examples, monkeypatch):
+def test_churn_equals_the_loop_over_pairs(classes, examples, monkeypatch):
     monkeypatch.setattr("seedscope.stats.pairs._CELLS", 1000)  # several blocks
     labels = np.random.default_rng(classes).integers(0, classes, (9, examples))
     expected = all_pairs(labels)
-    result = churn_matrix(labels)
     assert churn(labels).mean == pytest.approx(np.mean(expected), rel=1e-12)
-    upper = result.matrix[np.triu_indices(9, 1)]
-    np.testing.assert_allclose(upper, expected, rtol=1e-12)
-    np.testing.assert_array_equal(result.matrix, result.matrix.T)
-    assert not result.matrix.diagonal().any()
 
 
 def test_the_churn_interval_is_the_jackknife_over_runs():
@@ -52,7 +45,6 @@ def test_the_churn_interval_is_the_jackknife_over_runs():
     se = np.sqrt(5 / 6 * np.sum((left_out - np.mean(left_out)) ** 2))
     result = churn(labels)
     assert (result.high - result.low) / 2 == pytest.approx(2.570582 * se, rel=1e-6)
-    assert churn_matrix(labels).mean.low == pytest.approx(result.low)
 
 
 def test_order_of_runs_and_of_classes_changes_nothing():
@@ -74,7 +66,7 @@ def test_what_is_no_label_is_refused():
     with pytest.raises(ValueError, match="integers from 0 on"):
         churn(np.array([[0.5, 1], [0, 1]]))
     with pytest.raises(ValueError, match="integers from 0 on"):
-        churn_matrix(np.array([[-1, 1], [0, 1]]))
+        churn(np.array([[-1, 1], [0, 1]]))
     with pytest.raises(ValueError, match="two or more runs"):
         churn(np.array([[1, 1]]))
 

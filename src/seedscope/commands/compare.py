@@ -24,6 +24,7 @@ from seedscope.study.words import Tracking
 FREE_TEXT = (
     *("name", "experiment", "filter", "table", "a", "b", "output"),
     *("at", "step", "tasks", "separator", "decimal", "sheet", "fail_if"),
+    *("example", "label", "truth", "predictions"),
 )
 
 

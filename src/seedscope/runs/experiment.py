@@ -26,4 +26,8 @@ def of_question(question: Question) -> Wanted:
         sources=tuple(question.sources),
         tasks=question.tasks,
         at=question.at,
+        predictions=question.predictions,
+        example=question.example,
+        label=question.label,
+        truth=question.truth,
     )

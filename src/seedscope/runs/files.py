@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from seedscope.runs import at as places
+from seedscope.runs import examples
 from seedscope.runs.curves import keep_curves
 from seedscope.runs.diverged import judged
 from seedscope.runs.duplicates import repeated_rows, shared_seeds
@@ -66,12 +67,16 @@ class Keys:
     decimal: str | None = None
     sheet: str | None = None
     nested: tuple[str, ...] = ()  # of the sources, as they were named
+    example: str | None = None
+    label: str | None = None
+    truth: str | None = None
     better: Better = None
 
     @property
     def taken(self) -> tuple[str, ...]:
         """The columns that are spoken for."""
-        named = [name for name in (self.step, self.tasks) if name]
+        columns = (self.step, self.tasks, self.example, self.label, self.truth)
+        named = [name for name in columns if name]
         return (*self.score, *self.groups, *self.sources, *named)
 
 
@@ -86,6 +91,7 @@ class _Rows:
     said: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     curves: pl.DataFrame | None = None  # run (a row's number), score, step, value
+    traces: Path | None = None  # with predictions
     ended: pl.Series | None = field(default=None)  # false: crashed
 
 
@@ -107,6 +113,9 @@ def read(question: Question) -> Runs:
                 str(question.decimal), question.decimal
             ),
             sheet=question.sheet,
+            example=question.example,
+            label=question.label,
+            truth=question.truth,
             better=question.better,
         )
     )
@@ -195,7 +204,9 @@ def _of_frame(frame: pl.DataFrame, keys: Keys, said: tuple[str, ...]) -> _Rows:
     """Return the rows of a table as runs; turned, or read off their curves."""
     place = f"table={keys.path}"
     _check_listed(keys.turn, keys.path)
-    other = turned(frame, keys.turn, keys.score, keys.groups, keys.sources, place)
+    other = None
+    if not keys.example:
+        other = turned(frame, keys.turn, keys.score, keys.groups, keys.sources, place)
     if other is not None:
         frame, said = other.frame, (*said, other.said)
         keys = replace(
@@ -206,6 +217,8 @@ def _of_frame(frame: pl.DataFrame, keys: Keys, said: tuple[str, ...]) -> _Rows:
             run=keys.run or other.run,
         )
     _check(keys, frame.columns)
+    if keys.example:
+        return _of_examples(frame, keys, said)
     step = keys.step or columns.step_column(frame, keys.taken)
     if step and keys.at != "rows":
         return _of_curves(frame, step, keys, said)
@@ -320,6 +333,42 @@ def _of_curves(
 
 
 _NUMBER = "seedscope: number of the training"
+
+
+def _of_examples(frame: pl.DataFrame, keys: Keys, said: tuple[str, ...]) -> _Rows:
+    """Read runs off a table with a row for each run and example."""
+    place = f"table={keys.path}"
+    if len(keys.score) > 1:
+        raise ValueError(f"score={','.join(keys.score)}: example= takes one score")
+    naming = _naming(frame, keys)
+    if not naming:
+        raise ValueError(
+            f"{place}: example={keys.example} needs the columns that tell runs apart: "
+            "run=, groups= or sources="
+        )
+    frame = frame.with_columns(
+        (pl.struct(naming).rank("dense").cast(pl.Int64) - 1).alias(_NUMBER)
+    )
+    named = examples.Columns(
+        _NUMBER,
+        str(keys.example),
+        keys.label,
+        keys.truth,
+        keys.score[0] if keys.score else None,
+    )
+    found = examples.of_rows(frame, named, place)
+    about = frame.group_by(_NUMBER).first().sort(_NUMBER)
+    names = [" ".join(map(str, row)) for row in about.select(naming).iter_rows()]
+    own = (_NUMBER, *keys.score, keys.example, keys.label, keys.truth)
+    about = about.drop([name for name in own if name], strict=False)
+    about = about.with_columns(
+        pl.Series(examples.SCORE, found.accuracy, dtype=pl.Float64)
+    )
+    tested = frame[str(keys.example)].n_unique()
+    line = f"{len(names)} runs by {', '.join(naming)}, tested on {tested:,} examples"
+    keys = replace(keys, score=(examples.SCORE,), example=None, label=None, truth=None)
+    traces = examples.kept(found, names)
+    return _Rows(about, keys, names, said=(*said, line, found.said), traces=traces)
 
 
 def _naming(frame: pl.DataFrame, keys: Keys) -> list[str]:
@@ -462,7 +511,9 @@ def _runs(rows: _Rows) -> Runs:
         scores=tuple(scores),
         remarks=(*rows.remarks, *shared_seeds(table), *_nesting(frame, keys)),
         nested=keys.nested,
-        traces=None if rows.curves is None else keep_curves(rows.curves, rows.names),
+        traces=rows.traces
+        if rows.curves is None
+        else keep_curves(rows.curves, rows.names),
         assumed="; ".join(rows.said),
     )
 

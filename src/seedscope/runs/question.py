@@ -38,6 +38,10 @@ class Question:
     step: str | None
     turn: list[str]
     tasks: str | None
+    example: str | None
+    label: str | None
+    truth: str | None
+    predictions: str | None
     separator: str | None
     decimal: str | None
     sheet: str | None
@@ -88,7 +92,15 @@ def _check_values(question: Question) -> None:
         if question.table is None and getattr(question, key):
             raise ValueError(f"{key}= needs table=: the file with that column")
     own = question.table is None and question.experiment is None
-    for key in ("sources", "at", "tasks"):
+    if question.predictions and question.experiment is None:
+        raise ValueError("predictions= needs experiment=: runs that logged that table")
+    if question.predictions and not (question.label and question.truth):
+        raise ValueError("predictions= needs label= and truth=: columns of that table")
+    if question.table is not None and not question.example:
+        for key in ("label", "truth"):
+            if getattr(question, key):
+                raise ValueError(f"{key}= needs example=: the column of examples")
+    for key in ("sources", "at", "tasks", "example", "label", "truth"):
         if own and getattr(question, key):
             raise ValueError(f"{key}= needs table= or experiment=: runs of others")
     if question.fail_if is not None:

@@ -93,29 +93,6 @@ def churn(labels: np.ndarray, level: float = 0.95) -> PairMean:
     return _mean_over_pairs(disagreements / examples, level)
 
 
-def churn_matrix(labels: np.ndarray, level: float = 0.95) -> PairMatrix:
-    """Return the fraction of examples on which each pair of runs disagrees.
-
-    Labels are split into bit planes, 64 examples a word: two labels differ where any
-    plane does. Exact, and as fast for 1,000 classes as for 10.
-
-    Args:
-        labels: shape (runs, examples), integers from 0 on.
-        level: coverage of the interval of the mean.
-    """
-    labels = _label_table(labels)
-    runs, examples = labels.shape
-    planes = _bit_planes(labels)
-    matrix = np.zeros((runs, runs))
-    for run in range(runs - 1):
-        differ = planes[0, run] ^ planes[0, run + 1 :]
-        for plane in planes[1:]:
-            differ |= plane[run] ^ plane[run + 1 :]
-        matrix[run, run + 1 :] = np.bitwise_count(differ).sum(axis=1, dtype=np.int64)
-    matrix = (matrix + matrix.T) / examples
-    return PairMatrix(matrix, _mean_over_pairs(matrix.sum(axis=1), level))
-
-
 def error_correlation(correct: np.ndarray, level: float = 0.95) -> PairMatrix:
     """Return the correlation over examples of the errors of each pair of runs.
 
@@ -270,18 +247,6 @@ def _label_table(labels: np.ndarray) -> np.ndarray:
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise ValueError("labels are classes: integers from 0 on")
     return labels
-
-
-def _bit_planes(labels: np.ndarray) -> np.ndarray:
-    """Return bit b of every label in planes[b], 64 examples to a word."""
-    runs, examples = labels.shape
-    bits = max(1, int(labels.max()).bit_length())
-    words = -(-examples // 64)
-    packed = np.zeros((bits, runs, words * 8), np.uint8)
-    for bit in range(bits):
-        plane = np.packbits((labels >> bit) & 1 == 1, axis=1)
-        packed[bit, :, : plane.shape[1]] = plane
-    return packed.view(np.uint64)
 
 
 def _mean_over_pairs(row_sums: np.ndarray, level: float) -> PairMean:

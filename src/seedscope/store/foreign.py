@@ -5,15 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 from mlflow.entities import Run as Logged
+from mlflow.exceptions import MlflowException
 
 from seedscope.runs import at as places
+from seedscope.runs import examples
 from seedscope.runs.curves import keep_curves
 from seedscope.runs.diverged import judged
 from seedscope.runs.duplicates import shared_seeds
 from seedscope.runs.table import Runs
+from seedscope.runs.tables import formats
 from seedscope.store.store import Store, search
 from seedscope.study.arms import encode, names_of
 
@@ -33,6 +37,10 @@ class Wanted:
     sources: tuple[str, ...] = ()  # the same: where a run's seeds stand
     tasks: str | None = None
     at: str | None = None
+    predictions: str | None = None  # the table that each run logged as an artifact
+    example: str | None = None  # its columns; no example: its rows in order
+    label: str | None = None
+    truth: str | None = None
 
 
 def read_any(store: Store, wanted: Wanted, falls: places.Falls) -> Runs:
@@ -66,13 +74,20 @@ def read_any(store: Store, wanted: Wanted, falls: places.Falls) -> Runs:
     if empty:
         said.append(f"{', '.join(empty[:5])} left out: NaN or infinite in every run")
     table = _table(found, wanted, scores, diverged | read.diverged)
+    traces = _kept(read.curves, table)
+    if wanted.predictions:
+        accuracy, traces, told = _predictions(store, table, wanted, traces)
+        said += told
+        if examples.SCORE not in scores:
+            scores |= {examples.SCORE: accuracy}
+            table = table.with_columns(accuracy)
     return Runs(
         title=f"{store.experiment.name} {wanted.condition}".strip(),
         table=table,
         scores=tuple(scores),
         remarks=(*_copies(found), *shared_seeds(table)),
         assumed="; ".join(said),
-        traces=_kept(read.curves, table),
+        traces=traces,
     )
 
 
@@ -313,6 +328,56 @@ def _arms(found: Sequence[Logged], group_by: Sequence[str]) -> dict[str, list[st
     called = dict(zip(distinct, names_of(levels), strict=True))
     text = dict(zip(distinct, map(encode, levels), strict=True))
     return {"arm": [called[v] for v in own], "levels": [text[v] for v in own]}
+
+
+def _predictions(
+    store: Store, table: pl.DataFrame, wanted: Wanted, traces: Path | None
+) -> tuple[pl.Series, Path, list[str]]:
+    """Read the table of predictions of each run; its accuracies, and what is said."""
+    parts, ids = [], []
+    without = 0
+    with TemporaryDirectory() as folder:
+        for run_id in table["run_id"]:
+            try:
+                local = store.client.download_artifacts(
+                    run_id, str(wanted.predictions), folder
+                )
+            except (MlflowException, OSError):
+                without += 1
+                continue
+            rows = formats.load(Path(local), None, None, None).frame
+            parts.append(_columns(rows, wanted).with_columns(run=pl.lit(len(ids))))
+            ids.append(run_id)
+            Path(local).unlink()
+    if not parts:
+        raise ValueError(
+            f"predictions={wanted.predictions}: no run logged such a table"
+        )
+    place = f"predictions={wanted.predictions}"
+    named = examples.Columns("run", "example", "label", "truth", None)
+    found = examples.of_rows(pl.concat(parts, how="vertical_relaxed"), named, place)
+    accuracy = dict(zip(ids, found.accuracy, strict=True))
+    values = [accuracy.get(run_id) for run_id in table["run_id"]]
+    said = [f"predictions of {len(ids)} runs from {wanted.predictions}"]
+    if without:
+        said.append(f"{without} runs logged no such table")
+    kept = examples.kept(found, ids, traces)
+    return pl.Series(examples.SCORE, values, dtype=pl.Float64), kept, said
+
+
+def _columns(rows: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
+    named = {"label": str(wanted.label), "truth": str(wanted.truth)}
+    if wanted.example:
+        named["example"] = wanted.example
+    if missing := [name for name in named.values() if name not in rows.columns]:
+        raise ValueError(
+            f"predictions={wanted.predictions} has no column {', '.join(missing)}; it "
+            f"has {', '.join(rows.columns[:20])}"
+        )
+    chosen = rows.select(**{key: pl.col(name) for key, name in named.items()})
+    if not wanted.example:
+        chosen = chosen.with_columns(example=pl.int_range(pl.len()))
+    return chosen.select("example", "label", "truth")
 
 
 def _copies(found: Sequence[Logged]) -> Iterator[str]:
