@@ -55,8 +55,8 @@ def mean_ratio(a: np.ndarray, b: np.ndarray, level: float) -> Estimate:
     if (a <= 0).any() or (b <= 0).any():
         raise ValueError("mean_ratio needs values above 0")
     found = mean_difference(np.log(a), np.log(b), level)
-    ends = (float(np.exp(v)) for v in (found.value, found.low, found.high))
-    return Estimate(*ends, found.runs)
+    value, low, high = np.exp([found.value, found.low, found.high])
+    return Estimate(float(value), float(low), float(high), found.runs)
 
 
 def paired_mean_ratio(a: np.ndarray, b: np.ndarray, level: float) -> Estimate:
@@ -78,8 +78,8 @@ def sd_ratio(a: np.ndarray, b: np.ndarray, level: float) -> Estimate:
     runs = min(len(a), len(b))
     if np.isnan(found.ratio):
         return Estimate(1.0, 1.0, 1.0, runs)
-    ends = (float(np.sqrt(v)) for v in (found.ratio, found.low, found.high))
-    return Estimate(*ends, runs)
+    value, low, high = np.sqrt([found.ratio, found.low, found.high])
+    return Estimate(float(value), float(low), float(high), runs)
 
 
 def distinct(a: np.ndarray, level: float) -> Estimate:

@@ -161,7 +161,7 @@ def composed(name: str, words: Sequence[str], hydra: bool = False) -> DictConfig
 
 def fixed(words: Sequence[str]) -> list[str]:
     """Return the overrides that all jobs of a sweep share: no flag, nothing swept."""
-    return [p.input_line for p in _parsed(words) if not p.is_sweep_override()]
+    return [p.input_line or "" for p in _parsed(words) if not p.is_sweep_override()]
 
 
 def swept_values(words: Sequence[str]) -> list[list[str]]:

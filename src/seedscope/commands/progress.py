@@ -60,4 +60,4 @@ def show(study: Study, planned: int, missing: int) -> Iterator[Shown]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        yield Shown(bar, escape(harmless(study.factor.name)), missing)
+        yield Shown(bar, escape(harmless(study.factor.name or "")), missing)

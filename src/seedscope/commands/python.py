@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import polars as pl
@@ -249,7 +249,8 @@ def compare(
                 f"there is no key {unknown[0]!r} in conf/compare.yaml; it has "
                 f"{', '.join(map(str, config))}"
             )
-        return _answered(question.read(OmegaConf.merge(config, chosen)))
+        merged = OmegaConf.merge(config, chosen)
+        return _answered(question.read(cast(DictConfig, merged)))
 
 
 def _of_study(tracking: Any, name: str) -> Study:
@@ -296,7 +297,7 @@ def _with_functions(
     config: DictConfig, functions: Mapping[str, Mapping[str, str]]
 ) -> DictConfig:
     """Return a job's configuration without Hydra's part, with the functions put in."""
-    plain = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    plain = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
     for component, options in functions.items():
         merged = {**OmegaConf.to_container(plain[component]), **options}  # type: ignore[dict-item]
         plain[component] = OmegaConf.create(merged)

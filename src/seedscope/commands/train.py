@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -102,7 +102,7 @@ def job(config: DictConfig) -> float:
 
     A job that fails does not stop the others of its sweep; its spread is NaN.
     """
-    context = HydraConfig.get()
+    context = cast(DictConfig, HydraConfig.get())
     try:
         made = train(config, swept(context), context.runtime.choices.get("study"))
         return compare.spread_of(made.tracking, made.study_id, made.arms)

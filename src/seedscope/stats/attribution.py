@@ -195,10 +195,10 @@ def _likeness(
     means = _left_out_means(scores, block)
     found = {}
     for u in wanted | {every}:
-        exact = sum(
+        signed = [
             (-1) ** (len(w) - len(u)) * sums for w, sums in at_least.items() if u <= w
-        )
-        found[u] = _rho(exact, means)
+        ]
+        found[u] = _rho(np.sum(signed, axis=0), means)
     return found
 
 
@@ -269,7 +269,7 @@ def _index(likeness: _Likeness, level: float, *, complement: bool) -> Index:
         # No pair differed. One in -log(1-level)/pairs still might: the rule of three.
         rare = 1 - (1 - level) ** (1 / likeness.pairs)
         ends = (0.0, 0.0, rare) if complement else (1.0, 1 - rare, 1.0)
-        return Index(*map(float, ends), likeness.pairs)
+        return Index(float(ends[0]), float(ends[1]), float(ends[2]), likeness.pairs)
     low, high = _fisher_ends(likeness, level)
     if complement:
         return Index(1 - likeness.rho, 1 - high, 1 - low, likeness.pairs)

@@ -81,8 +81,16 @@ def _pooled_share(
     within = np.array([sd_of(group) for group in groups])
     if below == 0 or not within.any():
         ratio = 0.0 if below else np.inf if within.any() else np.nan
-        ends = ratio, ratio, ratio, level, "constant", bool(below == 0)
-        return Share(*ends, runs, everything.size)
+        return Share(
+            ratio=ratio,
+            low=ratio,
+            high=ratio,
+            level=level,
+            method="constant",
+            approximate=bool(below == 0),
+            replicates=runs,
+            replicates_all=everything.size,
+        )
     squares = dofs * (within / below) ** 2
     ratio = squares.sum() / dofs.sum()
     left_out = (squares.sum() - squares) / (dofs.sum() - dofs)

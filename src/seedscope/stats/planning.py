@@ -5,6 +5,7 @@ Numbers only; the sentences are `report`'s. All plans are for normal scores.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy import stats
@@ -223,7 +224,7 @@ def _effect(runs: int, alpha: float, power: float, paired: bool) -> float:
     high = 1.0
     while missing(high) < 0:
         high *= 2
-    return float(brentq(missing, 1e-9, high))
+    return float(cast(float, brentq(missing, 1e-9, high)))
 
 
 def _log_choose(n: int, k: int) -> float:

@@ -7,6 +7,7 @@ regression. A loader that takes `seed` is given the run's seed of the source `da
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,10 @@ def digits() -> Arrays:
     """
     from sklearn.datasets import load_digits  # half a second, only where it is used
 
-    images, labels = load_digits(return_X_y=True)
-    return images.reshape(-1, 8, 8, 1).astype(np.float32) / 16, labels.astype(np.int32)
+    loaded: Any = load_digits(return_X_y=True)
+    images, labels = loaded
+    pixels = images.reshape(-1, 8, 8, 1).astype(np.float32) / 16
+    return pixels, labels.astype(np.int32)
 
 
 def synthetic(
@@ -67,7 +70,7 @@ def mnist1d(examples: int) -> Arrays:
     """
     from mnist1d.data import get_dataset_args, make_dataset
 
-    arguments = get_dataset_args()
+    arguments: Any = get_dataset_args()
     arguments.num_samples = examples
     made = make_dataset(arguments)
     x = np.concatenate([made["x"], made["x_test"]]).astype(np.float32)
@@ -105,13 +108,14 @@ def _from_keras() -> tuple[Arrays, Arrays]:
 
 
 def _from_idx(folder: Path) -> tuple[Arrays, Arrays]:
-    return tuple(
+    train, test = (
         (
             _idx(folder, f"{part}-images-idx3-ubyte"),
             _idx(folder, f"{part}-labels-idx1-ubyte"),
         )
         for part in ("train", "t10k")
     )
+    return train, test
 
 
 def _idx(folder: Path, name: str) -> np.ndarray:

@@ -26,7 +26,7 @@ def mlp(
 ) -> keras.Model:
     """Return dense layers with dropout between them; the model answers with logits."""
     options = _dense_options(l1, l2, initializer)
-    stack: list[keras.Layer] = [keras.Input(input_shape)]
+    stack: list[Any] = [keras.Input(input_shape)]
     if len(input_shape) > 1:
         stack.append(layers.Flatten())
     for units in hidden:
@@ -58,7 +58,7 @@ def cnn(
             f"{input_shape}; use model=mlp, or data=digits or data=fashion_mnist"
         )
     options = _dense_options(l1, l2, initializer)
-    stack: list[keras.Layer] = [keras.Input(input_shape)]
+    stack: list[Any] = [keras.Input(input_shape)]
     if augmentation:
         shift = (-augmentation, augmentation)
         stack.append(layers.RandomTranslation(shift, shift, fill_mode="constant"))

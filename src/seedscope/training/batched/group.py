@@ -37,11 +37,11 @@ class Group:
         self.orders = [_orders(run, count) for run in runs]
         copies = program.width - len(runs)
         self._feed = Feed(
-            [*examples, *examples[:1] * copies],
+            [*examples, *[examples[0]] * copies],
             program.objective,
             [*self.orders, *self.orders[:1] * copies],
         )
-        numbers, state = program.start([*runs, *runs[:1] * copies])
+        numbers, state = program.start([*runs, *[runs[0]] * copies])
         self.perturbed = [self._perturb(n, state) for n in range(len(runs))]
         self.state = tf.nest.map_structure(tf.constant, state)
         self._numbers = {name: tf.constant(value) for name, value in numbers.items()}
@@ -82,7 +82,8 @@ class Group:
         Args:
             part: validation | test.
         """
-        outputs, sums, extra = [], 0.0, 0.0
+        outputs: list[np.ndarray] = []
+        sums, extra = np.zeros(()), np.zeros(())
         for chunk in self._feed.chunks(part):
             answers, totals = self.program.answer(
                 self.state, self._numbers, chunk.x, chunk.y, chunk.present

@@ -17,7 +17,7 @@ from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from seedscope.study.identity import Found, merged
 from seedscope.study.words import Engine, Launcher, Run, Runtime
@@ -39,7 +39,7 @@ def submit(
             while waiting and len(busy) < engine.workers:
                 worker, share = _begin(waiting.pop(), engine)
                 busy[worker.pipe] = (worker, share)
-            for pipe in wait(list(busy)):
+            for pipe in cast(list[Connection], wait(list(busy))):
                 kind, content = busy[pipe][0].receive()
                 if kind == "traces":
                     yield content
@@ -186,7 +186,7 @@ def _start(runtime: Runtime) -> _Worker:
         # joblib names a method of its own, which a new process would look for
         multiprocessing.set_start_method("spawn", force=True)
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
+    ours, theirs = cast(tuple[Connection, Connection], context.Pipe())
     process = context.Process(target=_serve, args=(theirs, runtime), daemon=True)
     killed_before = _killed_for_memory()
     with _environment(runtime), _no_main(), _no_interrupts():
@@ -252,11 +252,11 @@ def _environment(runtime: Runtime) -> Iterator[None]:
     try:
         yield
     finally:
-        for key in changed:
-            if before[key] is None:
+        for key, value in before.items():
+            if value is None:
                 del os.environ[key]
             else:
-                os.environ[key] = before[key]
+                os.environ[key] = value
 
 
 # ---- in the training process ------------------------------------------------------

@@ -5,6 +5,7 @@ type. Where a worker or its node dies, Ray starts the task again elsewhere; what
 returns is stored by the parent at once, since it dies with the node that made it.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,14 +76,14 @@ def slots(engine: Engine, options: Launcher, note: Note) -> int:
 def _join(options: Launcher, note: Note) -> None:
     if ray.is_initialized():
         return
-    local = {"include_dashboard": False} if options.address is None else {}
+    local: dict[str, Any] = {"include_dashboard": False}
     try:
         ray.init(
             address=options.address or "local",
             runtime_env=dict(options.runtime_env or {}),
             log_to_driver=False,
-            logging_level="error",
-            **local,
+            logging_level=logging.ERROR,
+            **(local if options.address is None else {}),
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ValueError(

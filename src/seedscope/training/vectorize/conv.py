@@ -35,7 +35,7 @@ class _Patches:
     @property
     def output(self) -> tuple[int, int]:
         """Return height and width of the result."""
-        return tuple(
+        height, width = (
             (size + sum(pad) - (k - 1) * dilation - 1) // stride + 1
             for size, k, stride, dilation, pad in zip(
                 self.images[2:4],
@@ -46,6 +46,7 @@ class _Patches:
                 strict=True,
             )
         )
+        return height, width
 
     def gather(self, images: Tensor) -> Tensor:
         """Return the patches, shape (runs, examples * places, taps * channels)."""
@@ -69,7 +70,9 @@ class _Patches:
             right_of = padded[1] - columns.start - part.shape[3]
             around = [(rows.start, below), (columns.start, right_of)]
             total += tf.pad(part, [(0, 0), (0, 0), *around, (0, 0)])
-        return total[:, :, top : top + height, left : left + width]
+        return tf.convert_to_tensor(total)[
+            :, :, top : top + height, left : left + width
+        ]
 
     def _taps(self) -> list[tuple[slice, slice]]:
         """Return which pixels each element of the kernel meets."""
@@ -162,7 +165,9 @@ def _patches(node: Any, images: tuple[int, ...], kernel: Any) -> _Patches:
         b"SAME": lambda: tuple(map(_same, images[1:3], size, strides, dilations)),
         b"EXPLICIT": lambda: _explicit(node.get_attr("explicit_paddings")),
     }[node.get_attr("padding")]()
-    return _Patches((runs(node), *images), size, strides, dilations, padding)
+    examples, height, width, channels = images
+    shape = (runs(node), examples, height, width, channels)
+    return _Patches(shape, size, strides, dilations, padding)
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

@@ -176,7 +176,7 @@ def _floats(drawn: Tensor) -> Tensor:
 def _doubles(drawn: Tensor) -> Tensor:
     """Put 52 random bits of each two words behind the exponent of 1.0."""
     pairs = tf.reshape(drawn, [tf.shape(drawn)[0], drawn.shape[1] // 2, 2])
-    bits = _join(pairs[..., 1], pairs[..., 0] & _u32(0xFFFFF))
+    bits = _join(pairs[:, :, 1], pairs[:, :, 0] & _u32(0xFFFFF))
     exponent = tf.constant(1023 << 52, tf.uint64)
     return tf.bitcast(bits | exponent, tf.float64) - 1.0
 
@@ -189,9 +189,9 @@ def _box_muller(uniforms: Tensor) -> Tensor:
     """
     dtype = uniforms.dtype
     pairs = tf.reshape(uniforms, [tf.shape(uniforms)[0], uniforms.shape[1] // 2, 2])
-    first = tf.maximum(pairs[..., 0], tf.constant(1e-7, dtype))
+    first = tf.maximum(pairs[:, :, 0], tf.constant(1e-7, dtype))
     radius = tf.sqrt(-2.0 * tf.cast(tf.math.log(_wide(first)), dtype))
-    angle = _wide(tf.cast(2 * np.pi * _wide(pairs[..., 1]), dtype))
+    angle = _wide(tf.cast(2 * np.pi * _wide(pairs[:, :, 1]), dtype))
     waves = tf.stack([tf.sin(angle), tf.cos(angle)], axis=-1)
     return tf.reshape(tf.cast(waves, dtype) * radius[..., None], tf.shape(uniforms))
 

@@ -8,6 +8,7 @@ Importing this module registers them.
 import math
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import tensor_util
 from tensorflow.python.ops.parallel_for import pfor
@@ -23,7 +24,8 @@ def register(name: str) -> Any:
 
 def runs(node: Any) -> int:
     """Return how many runs are mapped over."""
-    return int(tensor_util.constant_value(node.pfor.loop_len_vector)[0])
+    (count,) = np.ravel(tensor_util.constant_value(node.pfor.loop_len_vector))
+    return int(count)
 
 
 def stacked(node: Any, index: int) -> Any:
