@@ -12,7 +12,7 @@ from rich.console import Console
 from scipy import stats
 
 from seedscope.analysis.compare import compare
-from seedscope.report import details, summary, tables, terminal
+from seedscope.report import details, harmless, summary, tables, terminal
 from seedscope.report.asked import components
 from seedscope.runs.files import Keys, read_table
 
@@ -280,3 +280,15 @@ def test_what_was_asked_stands_in_the_terminal(tmp_path):
     console = Console(file=io.StringIO(), width=200)
     terminal.show(asked(path, target=0.9), console)
     assert "the mean of accuracy is below 90 %, worse" in console.file.getvalue()
+
+
+def test_names_of_data_are_no_emoji(tmp_path, capsys):
+    rows = [
+        (f"{name}:a:", v) for name in ("fire", "optimizer:fire") for v in (0.1, 0.2)
+    ]
+    path = written(tmp_path, rows, "env,accuracy")
+    console = harmless.console()
+    terminal.show(asked(path, target=0.5, groups=["env"], score=["accuracy"]), console)
+    printed = capsys.readouterr().out
+    assert "fire:a:: the mean" in " ".join(printed.split())
+    assert "optimizer:fire:a:" in printed

@@ -116,8 +116,10 @@ def _unit(comparison: Comparison) -> Unit:
     return unit_of(comparison.runs.about(comparison.asked.score))
 
 
-def _scaled(unit: Unit, *values: float) -> list[float]:
-    return [unit.scale * value for value in values]
+def _scaled(
+    unit: Unit, value: float, low: float, high: float
+) -> tuple[float, float, float]:
+    return unit.scale * value, unit.scale * low, unit.scale * high
 
 
 def _targets(comparison: Comparison) -> Iterator[str]:
@@ -126,7 +128,7 @@ def _targets(comparison: Comparison) -> Iterator[str]:
     better = {"higher": "above", "lower": "below"}.get(about.direction or "")
     for arm, t in list(comparison.asked.targets.items())[:SAID]:
         goal = f"{rounded(unit.scale * t.target, None)} {unit.of_score}".strip()
-        ends = _scaled(unit, abs(t.difference), *sorted((abs(t.low), abs(t.high))))
+        ends = _scaled(unit, abs(t.difference), *_sizes(t.low, t.high))
         apart = with_interval(*ends, unit.of_spread, t.approximate)
         if t.error == 0:
             where = {1: "above", -1: "below"}.get(
@@ -154,6 +156,11 @@ def _targets(comparison: Comparison) -> Iterator[str]:
             f"{arm}: the mean of {score} is {t.shown} {goal}{praise}, by {apart} "
             f"({test}; one-sided p = {_exact(one)}, {t.runs} runs)."
         )
+
+
+def _sizes(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of an interval of one sign as sizes."""
+    return min(abs(low), abs(high)), max(abs(low), abs(high))
 
 
 def _exact(p: float) -> str:
@@ -232,9 +239,10 @@ def _nested_sheets(comparison: Comparison) -> Iterator[Sheet]:
     for arm, nested in comparison.asked.nested.items():
         rows = []
         for s in nested.stages:
-            ends = [unit.scale**2 * v for v in (s.variance, s.low, s.high)]
+            ends = (unit.scale**2 * v for v in (s.variance, s.low, s.high))
+            variance, low, high = ends
             f = NONE if s.f != s.f else f"{s.f:.4g}"
-            shown = ratio(*ends, approximate=nested.approximate)
+            shown = ratio(variance, low, high, approximate=nested.approximate)
             share = f"{100 * s.share:.2g} %"
             cells = (str(s.groups), str(s.dof), f, probability(s.p), shown, share)
             rows.append((s.name, *cells))

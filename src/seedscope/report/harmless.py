@@ -53,7 +53,7 @@ def for_spreadsheets(table: pl.DataFrame) -> pl.DataFrame:
 
 def console(stderr: bool = False) -> Console:
     """Return a terminal to print to; what is printed there is harmless."""
-    made = Console(stderr=stderr)
+    made = Console(stderr=stderr, emoji=False)  # a name `a:b:` is no emoji
     made.push_render_hook(_Hook())
     return made
 

@@ -67,14 +67,16 @@ def multi_bootstrap(
         means["examples"] += sign * (drawn @ table.mean(axis=0))
     value = float(values.mean() - (0 if other is None else other.mean()))
     tails = [(1 - level) / 2, (1 + level) / 2]
-    ends = {name: np.quantile(found, tails) for name, found in means.items()}
+    ends: dict[str, tuple[float, float]] = {}
+    for name, found in means.items():
+        low, high = np.quantile(found, tails)
+        ends[name] = float(low), float(high)
     return TwoWays(
-        value,
-        *(
-            (float(low), float(high))
-            for low, high in (ends[n] for n in ("runs", "examples", "both"))
-        ),
-        min(len(table) for table in tables) < 10,
+        value=value,
+        over_runs=ends["runs"],
+        over_examples=ends["examples"],
+        over_both=ends["both"],
+        approximate=min(len(table) for table in tables) < 10,
     )
 
 

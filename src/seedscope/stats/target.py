@@ -66,20 +66,21 @@ def against_target(
     if not np.isfinite(target):
         raise ValueError(f"target={target} must be a number")
     independent = error is None or dof is None
-    if error is None or dof is None:
-        error, dof = sd_of(scores) / np.sqrt(scores.size), float(scores.size - 1)
+    spread = sd_of(scores)
+    of_mean = spread / scores.size**0.5 if error is None else error
+    free = float(scores.size - 1) if dof is None else dof
     mean = float(scores[0] + (scores - scores[0]).mean())
     difference = mean - target
-    if error == 0:
+    if of_mean == 0:
         nan = float("nan")
         ends = (difference, difference)
         return AgainstTarget(
             *(target, scores.size, mean, difference, *ends, level, 0.0),
-            *(nan, dof, nan, nan, nan, True, None),
+            *(nan, free, nan, nan, nan, True, None),
         )
-    t = difference / error
-    half = float(stats.t.ppf((1 + level) / 2, dof)) * error
-    p = float(2 * stats.t.sf(abs(t), dof))
+    t = difference / of_mean
+    half = float(stats.t.ppf((1 + level) / 2, free)) * of_mean
+    p = float(2 * stats.t.sf(abs(t), free))
     few = 2 < scores.size < 20
     rough = few and bool(
         stats.shapiro((scores - scores[0]) / sd_of(scores)).pvalue < 0.05
@@ -92,12 +93,12 @@ def against_target(
         low=difference - half,
         high=difference + half,
         level=level,
-        error=float(error),
+        error=float(of_mean),
         t=float(t),
-        dof=float(dof),
+        dof=float(free),
         p=p,
-        p_above=float(stats.t.sf(t, dof)),
-        p_below=float(stats.t.cdf(t, dof)),
+        p_above=float(stats.t.sf(t, free)),
+        p_below=float(stats.t.cdf(t, free)),
         approximate=rough,
         runs_needed=None
         if p < 1 - level or not independent

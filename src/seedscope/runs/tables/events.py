@@ -57,12 +57,13 @@ def _name(tag: str, part: str | None) -> str:
 
 def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
     logging.getLogger("tensorboard").setLevel(logging.ERROR)
-    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto import event_pb2
     from tensorboard.util.tensor_util import make_ndarray
 
+    made = vars(event_pb2)["Event"]  # protocol buffers make their classes on import
     plugins: dict[str, str] = {}
     for record in _records(path):
-        event = Event.FromString(record)
+        event = made.FromString(record)
         for value in event.summary.value:
             if value.HasField("metadata"):
                 plugins[value.tag] = value.metadata.plugin_data.plugin_name
@@ -95,4 +96,5 @@ def _records(path: Path) -> Iterator[bytes]:
                 ) from None
             return
         first = False
-        yield reader.record()
+        if (record := reader.record()) is not None:
+            yield record

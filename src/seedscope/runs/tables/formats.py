@@ -129,12 +129,12 @@ def _of_objects(rows: list[dict[str, object]], path: Path) -> pl.DataFrame:
 def _series(name: str, cells: list[object]) -> pl.Series:
     """Return JSON cells as numbers where all are, else as text."""
     kinds = {type(cell) for cell in cells if cell is not None}
-    if kinds == {int} and all(abs(c) < 1 << 62 for c in cells if c is not None):
+    whole = [cell for cell in cells if isinstance(cell, int)]
+    if kinds == {int} and all(abs(cell) < 1 << 62 for cell in whole):
         return pl.Series(name, cells, pl.Int64)
     if kinds <= {int, float, bool}:
-        return pl.Series(
-            name, [None if c is None else float(c) for c in cells], pl.Float64
-        )
+        numbers = [float(c) if isinstance(c, int | float) else None for c in cells]
+        return pl.Series(name, numbers, pl.Float64)
     as_text = [c if c is None or isinstance(c, str) else json.dumps(c) for c in cells]
     return pl.Series(name, as_text, pl.String)
 
