@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CATALOGUES = ("factor", "study", "claim")  # many files of one shape: a row each
 HEAD = """# Configuration
 
-Every key with its default and its meaning, written by `python docs/configuration.py` from
-`conf/`. `python src/train.py --cfg job` prints what a command would use.
+Every key with its default and its meaning, written by `python docs/configuration.py`
+from `conf/`. `python src/train.py --cfg job` prints what a command would use.
 """
 
 
