@@ -13,7 +13,15 @@ from seedscope.claims import statistics
 from seedscope.claims.claim import Case, Claim, read_claims
 from seedscope.claims.judge import judge, missing_studies
 from seedscope.claims.statistics import Estimate
-from seedscope.claims.verdict import CONFIRMED, DEPENDS, OPEN, REFUTED, decide, decided
+from seedscope.claims.verdict import (
+    CONFIRMED,
+    DEPENDS,
+    OPEN,
+    REFUTED,
+    conclude,
+    decide,
+    decided,
+)
 from seedscope.report import claims as report
 from seedscope.runs.table import Runs
 
@@ -127,6 +135,14 @@ def test_what_is_not_decided_says_how_many_runs_it_takes():
     assert (found.verdict, found.runs_needed) == (OPEN, 40)  # half the width: 4 times
     on_it = decided(edge, Estimate(0.5, 0.0, 1.0, runs=10), None)
     assert on_it.runs_needed == 0
+    assert found.worth_deciding
+    assert not on_it.worth_deciding
+    near = decided(edge, Estimate(0.501, 0.0, 1.0, runs=10), None)
+    assert not near.worth_deciding
+    claim = Claim("X1", "planted", (edge,))
+    said = "\n".join(report.lines([conclude(claim, [near])]))
+    assert "not worth deciding: the estimate lies so near to the edge" in said
+    assert str(near.runs_needed) not in said
 
 
 def test_the_planned_runs_really_decide():

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedscope.analysis.compare import compare
 from seedscope.analysis.two_groups import compare_groups
-from seedscope.report import against, tables, terminal, verdict
+from seedscope.report import against, paper, tables, terminal, verdict
 from seedscope.runs.files import read_file
 from seedscope.runs.table import Runs
 
@@ -182,3 +182,18 @@ def test_a_ratio_of_spreads_and_its_test_are_one_method():
         (test,) = found.spread_tests
         share = test.result.ratio
         assert (share.p < 0.05) == (not share.low <= 1 <= share.high)
+
+
+def test_a_paper_gets_a_sentence_and_a_row_from_the_same_comparison():
+    (found,) = of_case("paired_by_seed", ["accuracy"], "model", ["seed"])
+    ready = paper.sentence(found)
+    assert "a mean accuracy of 81.06 % and model:C+M of 81.92 %" in ready
+    assert "-0.86 pp [-1.02, -0.70] (95 % interval; paired t(4) = -14.78" in ready
+    assert "the difference is beyond chance" in ready
+    row = paper.latex(found)
+    assert row.startswith("accuracy & model:C & 81.06 \\% & 5 & model:C+M & 81.92 \\%")
+    assert row.endswith("\\\\")
+    assert len(row.split(" & ")) == len(paper.HEADS)
+    for text in everywhere(found):
+        assert "For a paper: Over 5 and 5 runs with the same seeds" in text
+    assert paper.escape("a_b & 50% #1") == "a\\_b \\& 50\\% \\#1"

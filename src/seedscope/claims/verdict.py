@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from seedscope.claims.claim import Case, Claim
 from seedscope.claims.statistics import RATIOS, Estimate, runs_for
+from seedscope.stats.verdict import NOT_WORTH
 
 CONFIRMED, REFUTED = "confirmed", "refuted"
 DEPENDS, OPEN = "depends", "not decided"
@@ -25,6 +26,11 @@ class Decided:
     reason: str = ""  # why there is no estimate
     runs_needed: int = 0  # per arm, where not decided; 0: more runs would not help
     study_id: str | None = None
+
+    @property
+    def worth_deciding(self) -> bool:
+        """Tell whether a number of runs that people make would decide it."""
+        return 0 < self.runs_needed <= NOT_WORTH
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import TwoGroups
-from seedscope.report import verdict
+from seedscope.report import paper, verdict
 from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
@@ -80,6 +80,8 @@ def show(groups: Sequence[TwoGroups], console: Console) -> None:
         console.print(table)
         for sentence in sentences(found):
             console.print(escape(sentence), highlight=False)
+        ready = f"For a paper: {paper.sentence(found)}"
+        console.print(escape(ready), style="dim", highlight=False)
         console.print()
 
 
@@ -90,7 +92,9 @@ def markdown(groups: Sequence[TwoGroups]) -> str:
         parts += [f"## {text(found.score)}", text(" ".join(sentences(found)))]
         lines = ["| | |", "|:---|---:|"]
         lines += [f"| {text(what)} | {text(value)} |" for what, value in rows(found)]
-        parts.append("\n".join(lines))
+        parts += ["\n".join(lines), f"For a paper: {text(paper.sentence(found))}"]
+        row = f"% {' & '.join(paper.HEADS)}\n{paper.latex(found)}"
+        parts.append(f"```latex\n{row}\n```")
     return "\n\n".join(parts) + "\n"
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from seedscope.claims.statistics import RATIOS
 from seedscope.claims.verdict import OPEN, Decided, Verdict
 from seedscope.report.rounding import NONE, ratio, rounded, with_interval
+from seedscope.stats.verdict import NOT_WORTH
 
 STYLES = {"confirmed": "green", "refuted": "red", "depends": "yellow", OPEN: "dim"}
 HEADS = (
@@ -142,8 +143,14 @@ def _open(verdict: Verdict) -> list[str]:
         where = f"{case.case.condition}: " if case.case.condition else ""
         if case.reason:
             found.append(f"{where}{case.reason}")
-        elif case.runs_needed:
+        elif case.worth_deciding:
             found.append(f"{where}deciding takes about {case.runs_needed} runs per arm")
+        elif case.runs_needed:
+            found.append(
+                f"{where}not worth deciding: the estimate lies so near to the edge of "
+                f"what is practically equal that more than {NOT_WORTH} runs per arm "
+                "would only tell on which side of it"
+            )
         else:
             found.append(f"{where}the estimate lies on the edge: more runs do not help")
     return found

@@ -115,7 +115,8 @@ def size(found: TwoGroups) -> str:
 
 def margin(found: TwoGroups) -> str:
     """Return the difference that matters, in the unit of the score."""
-    return _plain(found, found.verdict.equivalence.margin)
+    equivalence = found.verdict.equivalence
+    return "" if equivalence is None else _plain(found, equivalence.margin)
 
 
 def _plain(found: TwoGroups, value: float) -> str:

@@ -80,6 +80,7 @@ class Comparison:
 
     replicates: tuple[int, int]
     means: tuple[float, float]
+    sds: tuple[float, float]  # as observed, divisor replicates - 1
     difference: MeanDifference  # the one that counts: paired where rows match
     welch: MeanDifference
     paired: Paired | None  # None where rows do not match
@@ -134,6 +135,7 @@ def compare(
     return Comparison(
         replicates=(a.size, b.size),
         means=(_mean(a), _mean(b)),
+        sds=(sd_of(a), sd_of(b)),
         difference=difference,
         welch=unpaired,
         paired=rows,
