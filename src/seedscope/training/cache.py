@@ -35,10 +35,14 @@ def use(on: bool) -> None:
         os.environ.pop(FLAGS, None)
 
 
-def _folder() -> Path:
+def here() -> str:
+    """Return a short name of this kind of machine and of the versions on it."""
     known = [_processor(), platform.machine(), version("tensorflow"), version("keras")]
-    name = sha256("\n".join(known).encode()).hexdigest()[:16]
-    return Path(platformdirs.user_cache_dir("seedscope"), "xla", name)
+    return sha256("\n".join(known).encode()).hexdigest()[:16]
+
+
+def _folder() -> Path:
+    return Path(platformdirs.user_cache_dir("seedscope"), "xla", here())
 
 
 def _processor() -> str:

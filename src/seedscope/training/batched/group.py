@@ -1,6 +1,6 @@
 """Train one group of runs with a compiled program, epoch by epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ from seedscope.study.seeds import UNPERTURBED
 from seedscope.study.words import Run
 from seedscope.task.data.load import Examples
 from seedscope.task.orders import batch_bounds, epoch_orders
-from seedscope.training.batched.feed import Feed, fed
+from seedscope.training.batched.feed import Batches, Chunk, Feed, fed
 from seedscope.training.batched.one_run import State
 from seedscope.training.batched.program import Program
 from seedscope.training.sequential.perturbation import perturb
@@ -44,7 +44,7 @@ class Group:
         numbers, state = program.start([*runs, *[runs[0]] * copies])
         self.perturbed = [self._perturb(n, state) for n in range(len(runs))]
         self.state = tf.nest.map_structure(tf.constant, state)
-        self._numbers = {name: tf.constant(value) for name, value in numbers.items()}
+        self.numbers = {name: tf.constant(value) for name, value in numbers.items()}
         steps = len(self.bounds) * self.loop.epochs
         self._rates = program.rates(numbers, steps)
 
@@ -58,23 +58,34 @@ class Group:
         mask = np.ones(self.program.width, bool)
         mask[: len(active)] = active
         values = []
-        steps = len(self._rates)
         step = epoch * len(self.bounds)
-        for bounds in self._spans():
-            for batches in self._feed.batches(epoch, bounds):
-                self.state, raw = self.program.advance(
-                    self.state,
-                    self._numbers,
-                    self._rates[np.arange(step, step + len(batches.x)) % steps],
-                    mask,
-                    batches.x,
-                    batches.y,
-                    batches.present,
-                    np.int32(batches.steps),
-                )
-                step += batches.steps
-                values.append(raw.numpy()[: batches.steps, : len(active)])
+        for batches in self.batches(epoch):
+            self.state, raw = self.program.advance(
+                self.state,
+                self.numbers,
+                self.rates_of(step + np.arange(len(batches.x))),
+                mask,
+                batches.x,
+                batches.y,
+                batches.present,
+                np.int32(batches.steps),
+            )
+            step += batches.steps
+            values.append(raw.numpy()[: batches.steps, : len(active)])
         return np.concatenate(values)
+
+    def batches(self, epoch: int) -> Iterator[Batches]:
+        """Yield an epoch's batches, as many at a time as one call takes."""
+        for bounds in self._spans():
+            yield from self._feed.batches(epoch, bounds)
+
+    def chunks(self, part: str) -> Iterator[Chunk]:
+        """Yield the examples of a part, validation or test, to be scored."""
+        return self._feed.chunks(part)
+
+    def rates_of(self, steps: np.ndarray) -> np.ndarray:
+        """Return the learning rates of steps, shape (steps, runs)."""
+        return self._rates[steps % len(self._rates)]
 
     def score(self, part: str) -> tuple[list[np.ndarray], np.ndarray]:
         """Return each run's outputs, and loss and metrics, shape (runs, 1 + metrics).
@@ -84,9 +95,9 @@ class Group:
         """
         outputs: list[np.ndarray] = []
         sums, extra = np.zeros(()), np.zeros(())
-        for chunk in self._feed.chunks(part):
+        for chunk in self.chunks(part):
             answers, totals = self.program.answer(
-                self.state, self._numbers, chunk.x, chunk.y, chunk.present
+                self.state, self.numbers, chunk.x, chunk.y, chunk.present
             )
             totals = totals.numpy().astype(np.float64)
             outputs.append(answers.numpy())

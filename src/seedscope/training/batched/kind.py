@@ -10,7 +10,6 @@ from collections import OrderedDict
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from seedscope.study.words import Run
 from seedscope.task.data.load import Examples
@@ -19,7 +18,7 @@ from seedscope.task.objective import objective
 from seedscope.task.optimizer import build_optimizer
 from seedscope.task.orders import batch_bounds
 from seedscope.training.batched.cost import group_width
-from seedscope.training.batched.feed import fed, steps_in_call
+from seedscope.training.batched.feed import fed
 from seedscope.training.batched.initial import drawer
 from seedscope.training.batched.numbers import numbers_of
 from seedscope.training.batched.program import Program, compile_program
@@ -92,22 +91,4 @@ def _make_program(run: Run, examples: Examples, group_size: int | None) -> Progr
         group_size or group_width(built.model, loop.batch_size or count),
         drawer(built, build_for),
         tuple(numbers_of(run)),
-    )
-
-
-def batch_specs(
-    run: Run, examples: Examples, program: Program
-) -> tuple[tf.TensorSpec, tf.TensorSpec]:
-    """Return the shapes and types of the batches that `Feed` hands to a program."""
-    loop = run.settings.loop
-    count = len(examples.parts.train)
-    bounds = batch_bounds(count, loop.batch_size, loop.drop_remainder)
-    size = bounds[0][1]
-    full = sum(stop - start == size for start, stop in bounds)
-    x, y = fed(examples.x[:1]), program.objective.targets(examples.y[:1])
-    batch_bytes = x.nbytes * size * program.width
-    steps = steps_in_call(len(bounds) if program.padded else full, batch_bytes)
-    return tuple(
-        tf.TensorSpec([steps, program.width, size, *array.shape[1:]], array.dtype)
-        for array in (x, y)
     )

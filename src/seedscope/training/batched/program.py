@@ -70,36 +70,6 @@ class Program:
         )
         return numbers, State(trainable, other, self._slots(numbers, trainable))
 
-    def lower(self, x: tf.TensorSpec, y: tf.TensorSpec) -> None:
-        """Trace the training step for batches, shape (steps, runs, batch, ...).
-
-        Raises:
-            ValueError: TensorFlow cannot map an operation over runs, or the optimizer
-                starts from numbers that a group cannot be given.
-            tf.errors.OpError: XLA cannot compile one.
-        """
-        _ = self._started_as  # raises
-        model, floatx = self.built.model, keras.config.floatx()
-        variables = (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            self._optimizer.variables,
-        )
-
-        def zeros(shape: Sequence[int], dtype: Any) -> Tensor:
-            return tf.zeros([self.width, *shape], dtype)
-
-        self.advance.experimental_get_compiler_ir(
-            State(*([zeros(v.shape, v.dtype) for v in group] for group in variables)),
-            {name: zeros([], floatx) for name in self._numbers},
-            tf.zeros([x.shape[0], self.width], floatx),
-            zeros([], tf.bool),
-            tf.zeros(x.shape, x.dtype),
-            tf.zeros(y.shape, y.dtype),
-            tf.zeros([x.shape[0], x.shape[2]], floatx),
-            tf.constant(0),
-        )(stage="hlo")
-
     def rates(self, numbers: dict[str, np.ndarray], steps: int) -> np.ndarray:
         """Return the scheduled learning rates, shape (steps, runs); else zeros."""
         return scheduled_rates(self._optimizer, numbers, steps, self.width)

@@ -1,7 +1,8 @@
 """Say what the batched engine cannot train, and why: never silently different numbers.
 
-Most reasons are rules about settings and layers. The last word has the compiler: the
-training step is traced and lowered once, and what it stumbles over is named.
+Some reasons are rules about settings and layers. The last word has a trial of a few
+steps: what the compiler stumbles over is named, and what comes out otherwise than Keras'
+own loop trains it.
 """
 
 import json
@@ -21,9 +22,11 @@ from seedscope.task.data.load import Examples, load
 from seedscope.task.model import Built, build
 from seedscope.task.optimizer import build_optimizer
 from seedscope.task.step import only_keras, own_constraints, own_in_optimizer
+from seedscope.training.batched import trial, verdicts
 from seedscope.training.batched.cost import gains_nothing
 from seedscope.training.batched.feed import fed
-from seedscope.training.batched.kind import batch_specs, kind_of, program_of
+from seedscope.training.batched.group import Group
+from seedscope.training.batched.kind import kind_of, program_of
 from seedscope.training.batched.stateless import stateless_optimizers
 from seedscope.training.choice import own_loop
 
@@ -82,16 +85,34 @@ def _refusal(run: Run, group_size: int | None) -> str | None:
     examples = load(run)
     if reason := _own(run, examples):
         return reason
-    program = program_of(kind_of(run, examples), run, examples, group_size)
+    kind = kind_of(run, examples)
+    if (kind, group_size) not in _tried:
+        name = verdicts.name_of(run, kind, group_size or 0)
+        known, reason = verdicts.read(name)
+        if not known:
+            reason = _by_trial(run, examples, kind, group_size)
+            verdicts.write(name, reason)
+        _tried[kind, group_size] = reason
+    return _tried[kind, group_size]
+
+
+_tried: dict[tuple[str, int | None], str | None] = {}
+
+
+def _by_trial(
+    run: Run, examples: Examples, kind: str, group_size: int | None
+) -> str | None:
+    program = program_of(kind, run, examples, group_size)
     reason = _layer(program.built) or _optimizer(run)
     if reason:
         return reason
     try:
         with _quiet():
-            program.lower(*batch_specs(run, examples, program))
+            group = Group([run], [examples], program)
+            copies = trial.in_group(group)
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
         return _told(str(error))
-    return None
+    return trial.differs(run, examples, group, copies)
 
 
 def _own(run: Run, examples: Examples) -> str | None:
