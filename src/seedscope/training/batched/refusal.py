@@ -1,8 +1,8 @@
 """Say what the batched engine cannot train, and why: never silently different numbers.
 
 Some reasons are rules about settings and layers. The last word has a trial of a few
-steps: what the compiler stumbles over is named, and what comes out otherwise than Keras'
-own loop trains it.
+steps: what the compiler stumbles over is named, and what comes out otherwise than in
+Keras' own loop.
 """
 
 import json
