@@ -290,5 +290,5 @@ def test_names_of_data_are_no_emoji(tmp_path, capsys):
     console = harmless.console()
     terminal.show(asked(path, target=0.5, groups=["env"], score=["accuracy"]), console)
     printed = capsys.readouterr().out
-    assert "fire:a:: the mean" in " ".join(printed.split())
+    assert "env:fire:a:: undecided" in " ".join(printed.split())
     assert "optimizer:fire:a:" in printed
