@@ -32,7 +32,7 @@ from seedscope.verify.words import (
     Tap,
 )
 
-PROGRAM = Program("made up", "own", script="made_up.py")
+PROGRAM = Program("made up", "own")
 LINE = Place("made_up.py", 7, "step")
 ASKED = Asked(30, 30, (), 2, "fresh", 0.95)
 
@@ -296,7 +296,7 @@ def cured_by(names):
 
 
 def test_the_cheapest_cure_that_cured_is_named():
-    chosen = cures.fitting(None, "own", ["op_determinism", "one_thread", "jit"])
+    chosen = cures.fitting(None, PROGRAM, ["op_determinism", "one_thread", "jit"])
     run = cured_by(["one_thread", "op_determinism"])
     trial = cures.try_cures(run, PROGRAM, chosen, 4, 0.95)
     by_name = {tried.cure.name: tried for tried in trial.tried}
@@ -315,7 +315,7 @@ def test_a_cure_without_effect_and_one_that_fails_cure_nothing():
             raise CannotVerify("made up failed: XLA does not compile it")
         return record(level=job.level)  # touches nothing, agrees by chance
 
-    chosen = cures.fitting(None, "own", ["one_worker", "jit"])
+    chosen = cures.fitting(None, PROGRAM, ["one_worker", "jit"])
     trial = cures.try_cures(run, PROGRAM, chosen, 3, 0.95)
     worker, jit = trial.tried
     assert worker.without_effect
@@ -390,11 +390,11 @@ def test_what_changed_and_where_it_parts(held, parts, what, first):
 def test_versions_machines_and_settings_that_changed(held):
     held["versions"]["tensorflow"] = "1.0"
     held["machine"]["hardware.cpu"] = "another"
-    other = Program("made up", "own", script="made_up.py", arguments=("--fast",))
+    other = Program("made up", "held")
     found = certificate.compare(held, other, certified(), ())
     assert set(found.changed) == {"settings", "versions", "machine"}
     assert found.changed["versions"][0].startswith("tensorflow (1.0 → ")
-    assert found.changed["settings"] == ("arguments ( → --fast)",)
+    assert found.changed["settings"] == ("seeds (own → held)",)
 
 
 def test_the_step_at_which_a_run_leaves_its_certificate(held):

@@ -15,8 +15,14 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from seedscope.commands.overrides import composed, informs, overrides, study_name
-from seedscope.study import places, settings
+from seedscope.commands.overrides import (
+    check_door,
+    composed,
+    informs,
+    overrides,
+    study_name,
+)
+from seedscope.study import places, scripts, settings
 from seedscope.study.plan import plan_runs
 from seedscope.study.words import Tracking
 from seedscope.verify.processes import WAYS, Processes
@@ -24,7 +30,8 @@ from seedscope.verify.verification import Asked, Verification, verify
 from seedscope.verify.words import Job, Program
 
 AGREE, DIFFERS, NOT_TRIED = 0, 1, 2  # exit status
-FREE_TEXT = ("script", "against", "output")
+FREE_TEXT = ("script.path", "against", "output")
+SHORT = {"script": "script.path", "arguments": "script.words"}  # what may be typed
 SEEDS = ("held", "own")
 
 
@@ -72,9 +79,10 @@ def read(words: Sequence[str]) -> Question:
     parts = [word for word in words if word not in own]
     config = composed("verify", own)
     study_config = composed("train", parts)
+    check_door(study_config)
     tracking = settings.tracking(study_config)
     asked = _asked(config)
-    program = _program(config, study_config, parts)
+    program = _program(config, study_config)
     output = None if config.output is None else Path(config.output)
     return Question(program, asked, tracking, config.against, output)
 
@@ -97,7 +105,8 @@ def typed(words: Sequence[str]) -> list[str]:
     result = []
     for word in words:
         key, equals, value = word.partition("=")
-        if key in ("cures", "arguments") and equals and not value.startswith("["):
+        key = SHORT.get(key, key)
+        if key in ("cures", "script.words") and equals and not value.startswith("["):
             value = f"[{value}]"
         if equals and key in FREE_TEXT and not re.match(r"null$|['\"\[{$]", value):
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
@@ -135,38 +144,21 @@ def _asked(config: DictConfig) -> Asked:
     )
 
 
-def _program(config: DictConfig, parts: DictConfig, words: Sequence[str]) -> Program:
-    if config.script is not None:
-        return _script(config, words)
-    if len(config.arguments):
-        raise ValueError("arguments= are words for a script: set script=PATH too")
+def _program(config: DictConfig, parts: DictConfig) -> Program:
     if parts.factor.vary or parts.factor.levels:
         raise ValueError(
             f"factor={parts.factor.name}: verify repeats one run and varies nothing; "
             "leave factor out and set what you mean itself"
         )
-    if config.seeds == "own":
+    own = config.seeds == "own"
+    program = scripts.name(parts.script)
+    if own and program is None:
         parts = parts.copy()
         parts.runtime.seeding = "none"
     study = settings.read(parts, study_name(parts, ()))
     run = plan_runs(study)[0]
-    name = study.name.rpartition("-")[0] or study.name
+    name = Path(run.settings.script.path or "").name or program or study.name
     return Program(name, config.seeds or "held", run=run)
-
-
-def _script(config: DictConfig, words: Sequence[str]) -> Program:
-    path = Path(config.script)
-    if not path.is_file():
-        raise ValueError(f"script={config.script}: there is no such file")
-    strange = [w for w in words if not w.startswith(("tracking", "hydra"))]
-    if strange:
-        raise ValueError(
-            f"{strange[0]}: a script brings its own settings; hand it words by "
-            "arguments=[...]"
-        )
-    arguments = tuple(str(word) for word in config.arguments)
-    seeds = config.seeds or "held"
-    return Program(path.name, seeds, script=str(path), arguments=arguments)
 
 
 @hydra.main(version_base="1.3", config_path=str(places.conf()), config_name="verify")

@@ -201,10 +201,11 @@ def _program(program: Program) -> dict[str, Any]:
     if program.run is not None:
         from seedscope.study.settings import flat
 
-        whole = {**flat(asdict(program.run.settings)), "seed": dict(program.run.seeds)}
-        settings |= {key: str(value) for key, value in flat(whole).items()}
-    if program.script is not None:
-        settings["arguments"] = " ".join(program.arguments)
+        whole = flat(asdict(program.run.settings))
+        if program.script is not None:
+            whole = {k: v for k, v in whole.items() if k.startswith(("script", "run"))}
+        whole |= {f"seed.{k}": v for k, v in program.run.seeds.items()}
+        settings |= {key: str(value) for key, value in whole.items()}
     return {"name": program.name, "settings": settings}
 
 

@@ -7,7 +7,7 @@ left out.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +39,14 @@ class Cure:
 
 
 BEFORE = (LOADED, WEIGHTS)
+HELD = "held"  # the switch that holds every source of a script
 CURES = (
+    Cure(
+        HELD,
+        (HELD,),
+        (*BEFORE, PIPELINE, STEP),
+        "a seed for each generator that it draws from (seeds=held)",
+    ),
     Cure("seeds", ("seeds",), BEFORE, "keras.utils.set_random_seed(0) at the top"),
     Cure("hash_seed", ("hash_seed",), BEFORE, "PYTHONHASHSEED=0 before Python starts"),
     Cure(
@@ -134,12 +141,12 @@ class Trial:
         )
 
 
-def fitting(where: Where | None, seeds: str, asked: Sequence[str]) -> list[Cure]:
+def fitting(where: Where | None, program: Program, asked: Sequence[str]) -> list[Cure]:
     """Return the cures that could help where repeats part.
 
     Args:
         where: the place; None: it was not found, so anything may help.
-        seeds: held | own; held ones cannot be missing.
+        program: what is cured; seeds that are held cannot be missing.
         asked: names; empty: none, ["auto"]: those that fit the place.
 
     Raises:
@@ -153,11 +160,13 @@ def fitting(where: Where | None, seeds: str, asked: Sequence[str]) -> list[Cure]
         )
     if "auto" not in asked:
         return [c for c in CURES if c.name in asked or "all" in asked]
-    return [c for c in CURES if _fits(c, where, seeds)]
+    return [c for c in CURES if _fits(c, where, program)]
 
 
-def _fits(cure: Cure, where: Where | None, seeds: str) -> bool:
-    if cure.name == "seeds" and seeds == "held":
+def _fits(cure: Cure, where: Where | None, program: Program) -> bool:
+    if cure.name in ("seeds", "held") and program.seeds == "held":
+        return False
+    if cure.name == "held" and program.script is None:
         return False
     if where is None:
         return not cure.kinds
@@ -190,7 +199,7 @@ def try_cures(
             if cure.name in failed or _settled(cure, own):
                 continue
             try:
-                own.append(run(Job(program, "none", cure.switches)))
+                own.append(run(_job(program, cure)))
             except RuntimeError as error:
                 failed[cure.name] = str(error)
     return Trial(
@@ -200,6 +209,12 @@ def try_cures(
         ),
         tuple(baseline),
     )
+
+
+def _job(program: Program, cure: Cure) -> Job:
+    if HELD in cure.switches:
+        program = replace(program, seeds="held")
+    return Job(program, "none", cure.switches)
 
 
 def _settled(cure: Cure, records: Sequence[Record]) -> bool:

@@ -110,14 +110,12 @@ class Processes:
 def born_with(job: Job) -> dict[str, str]:
     """Return the environment variables that a job's process must be born with."""
     wanted = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
-    run = job.program.run
-    if run is not None:
-        if run.settings.runtime.hash_seed is not None:
-            wanted["PYTHONHASHSEED"] = str(run.settings.runtime.hash_seed)
-        if run.settings.runtime.onednn is not None:
-            wanted["TF_ENABLE_ONEDNN_OPTS"] = str(int(run.settings.runtime.onednn))
-    if job.program.seeds == "held" or "hash_seed" in job.switches:
-        wanted.setdefault("PYTHONHASHSEED", HELD_HASH)
+    run, held = job.program.run, job.program.seeds == "held"
+    if run is not None and run.settings.runtime.onednn is not None:
+        wanted["TF_ENABLE_ONEDNN_OPTS"] = str(int(run.settings.runtime.onednn))
+    if held or "hash_seed" in job.switches:
+        seed = run.settings.runtime.hash_seed if run is not None and held else None
+        wanted["PYTHONHASHSEED"] = HELD_HASH if seed is None else str(seed)
     return wanted
 
 

@@ -90,7 +90,7 @@ def verify(run: Run, program: Program, asked: Asked, told: Told) -> Verification
         CannotVerify: the program does not run.
         ValueError: a cure that does not exist.
     """
-    cure.fitting(None, program.seeds, asked.cures)  # refused before anything runs
+    cure.fitting(None, program, asked.cures)  # refused before anything runs
     repeats = repeat(run, program, asked.repeats, told=told)
     unheld = repeats.plain[0]
     if program.script is not None and program.seeds == "held":
@@ -98,7 +98,7 @@ def verify(run: Run, program: Program, asked: Asked, told: Told) -> Verification
     if repeats.agree:
         return Verification(program, asked, repeats, None, None, unheld)
     found = find(run, program, repeats, asked.closely, told=told)
-    chosen = cure.fitting(found.where, program.seeds, asked.cures)
+    chosen = cure.fitting(found.where, program, asked.cures)
     trial = None
     if chosen:
         trial = cure.try_cures(

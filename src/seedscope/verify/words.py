@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seedscope.study.words import Run
+from seedscope.study.words import Run, Script
 
 Digests = tuple[int, ...]
 LEVELS = ("none", "taps", "operations")  # how closely a repeat is watched
@@ -22,9 +22,14 @@ class Program:
 
     name: str
     seeds: str  # held: every source is fixed | own: only what the program seeds
-    run: Run | None = None  # parts
-    script: str | None = None  # path of a script
-    arguments: tuple[str, ...] = ()
+    run: Run | None = None  # its settings and the seeds that hold it
+
+    @property
+    def script(self) -> Script | None:
+        """Return the script that is run; None where it is parts that are trained."""
+        if self.run is None or self.run.settings.script.name is None:
+            return None
+        return self.run.settings.script
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,8 @@ class Guard:
             path, mode, flags = args
             if isinstance(path, str | bytes | os.PathLike):
                 self._open(os.fsdecode(path), mode, flags)
+        elif isinstance(args[0] if args else None, int):
+            return  # an open file, such as shared memory: its opening was looked at
         elif event in ("os.mkdir", "os.remove", "os.rmdir", "os.truncate"):
             self._change(os.fsdecode(args[0]) if args[0] is not None else "")
         elif event == "os.rename":

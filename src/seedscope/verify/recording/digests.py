@@ -78,6 +78,11 @@ def of_arrays(arrays: Sequence[Any]) -> str:
     return sha.hexdigest()[:16]
 
 
+def of_bytes(content: bytes) -> str:
+    """Return the SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def _plain(tensor: tf.Tensor) -> tf.Tensor:
     """Return the bytes in a type that `tf.fingerprint` takes."""
     if tensor.dtype == tf.string:

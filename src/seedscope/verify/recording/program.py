@@ -1,7 +1,6 @@
 """Run one repeat of a program in this process, and record it."""
 
 import os
-import runpy
 import sys
 import time
 from collections.abc import Callable
@@ -14,11 +13,10 @@ import tensorflow as tf
 from keras.src.backend.tensorflow import trainer as keras_trainer
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
-from seedscope.study.seeds import SOURCES
 from seedscope.study.words import Run
 from seedscope.training import runtime
 from seedscope.verify.code import digests_of_modules
-from seedscope.verify.recording import frames, switches
+from seedscope.verify.recording import frames, scripts, switches
 from seedscope.verify.recording.digests import of_arrays
 from seedscope.verify.recording.draws import Draws
 from seedscope.verify.recording.operations import Operations, remember_variables
@@ -28,8 +26,6 @@ from seedscope.verify.recording.steps import Enough, Steps
 from seedscope.verify.recording.taps import Taps
 from seedscope.verify.words import Job, Program, Record
 
-HELD = 1  # the seed of every source of a script whose seeds are held
-
 
 def run(job: Job) -> Record:
     """Run a job's program from start to end and return its record.
@@ -38,14 +34,16 @@ def run(job: Job) -> Record:
         Exception: whatever the program raises.
     """
     record = Record(job.level)
-    if job.program.run is not None:
+    script = job.program.script
+    if script is not None:
+        scripts.begin(job.program)
+    elif job.program.run is not None:
         runtime.start(job.program.run.settings.runtime)
     touched = switches.apply(job.switches)
     made = remember_variables()
     draws = Draws()
     finishing = _watch(job, record, made)
     draws.install()
-    _hold(job.program)
     started = time.perf_counter()
     try:
         kept = _run(job.program, record)
@@ -56,22 +54,8 @@ def run(job: Job) -> Record:
         finish()
     draws.finish(record)
     record.touched = tuple(sorted(touched))
-    _finish(record, made, kept)
+    _finish(record, job.program, made, kept)
     return record
-
-
-def _hold(program: Program) -> None:
-    """Give every draw of a script a seed of its own, where its seeds are held."""
-    if program.script is None or program.seeds != "held":
-        return
-    try:
-        from seedscope.training.script import harness
-    except ImportError:
-        raise RuntimeError(
-            "seeds=held cannot be had for scripts here; use seeds=own, which repeats "
-            "with the seeds that the script sets itself"
-        ) from None
-    harness.begin(dict.fromkeys(SOURCES, HELD))
 
 
 def _watch(job: Job, record: Record, made: list[Any]) -> list[Callable[[], None]]:
@@ -99,17 +83,12 @@ def _watch(job: Job, record: Record, made: list[Any]) -> list[Callable[[], None]
 
 def _run(program: Program, record: Record) -> Any:
     """Run the program; return what must stay alive until its state was read."""
-    if program.run is not None:
-        return _run_parts(program.run, record)
-    path = os.path.abspath(str(program.script))
-    sys.argv = [str(program.script), *program.arguments]
-    sys.path[0] = os.path.dirname(path)
-    try:
-        return runpy.run_path(path, run_name="__main__")
-    except SystemExit as stop:
-        if stop.code not in (None, 0):
-            raise RuntimeError(f"the script ended with exit({stop.code!r})") from None
-        return None
+    if program.script is not None:
+        scripts.run(program.script, record)
+        return None  # its main module is kept
+    if program.run is None:
+        raise ValueError("neither parts nor a script")
+    return _run_parts(program.run, record)
 
 
 def _run_parts(run: Run, record: Record) -> Any:
@@ -185,7 +164,7 @@ def _drop(made: list[Any], own: set[int]) -> None:
     made[:] = [variable for variable in made if id(variable) not in own]
 
 
-def _finish(record: Record, made: list[Any], kept: Any) -> None:
+def _finish(record: Record, program: Program, made: list[Any], kept: Any) -> None:
     """Digest the state that the program ends with, and say what it ran on."""
     inner: set[int] = set()
     for variable in made:
@@ -202,15 +181,15 @@ def _finish(record: Record, made: list[Any], kept: Any) -> None:
             record.not_finite.append(path)
     record.facts = runtime.facts() | {"hash_seed": os.environ.get("PYTHONHASHSEED", "")}
     record.layers, record.owners = frames.layers_made(), frames.owners()
-    record.code = digests_of_modules(_files())
+    record.code = digests_of_modules(_files(program))
     del kept
 
 
-def _files() -> list[Path]:
+def _files(program: Program) -> list[Path]:
     """Return the files of the program's own code that were imported or run."""
     found = [getattr(m, "__file__", None) for m in list(sys.modules.values())]
-    if sys.argv and sys.argv[0].endswith(".py"):
-        found.append(sys.argv[0])
+    if program.script is not None and program.script.path is not None:
+        found.append(program.script.path)
     return sorted({Path(f) for f in found if f and frames.of_whom(f) == "user"})
 
 

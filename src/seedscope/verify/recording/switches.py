@@ -177,4 +177,4 @@ SWITCHES: dict[str, Callable[[Touch], None]] = {
     "dense_gradients": _dense_gradients,
     "segment_sum": _segment_sum,
 }
-AT_BIRTH = ("hash_seed",)  # what processes.py puts into the environment
+AT_BIRTH = ("hash_seed", "held")  # what a process begins with
