@@ -6,6 +6,7 @@ from importlib import import_module
 
 COMMANDS: Mapping[str, str] = {  # word -> the module whose main() it runs
     "train": "seedscope.commands.train",
+    "script": "seedscope.commands.script",
     "compare": "seedscope.commands.compare",
     "verify": "seedscope.commands.verify",
 }
@@ -14,6 +15,7 @@ seedscope: how much of a training result is chance, and where it comes from
 
   seedscope train factor=init,shuffle,all -m     train, log, compare
   seedscope train study=digits                   a preset
+  seedscope script replicates=20 my_train.py     your own program, source by source
   seedscope compare study=latest                 compare again
   seedscope compare a=init b=shuffle             A against B
   seedscope compare table=scores.csv             runs from a file

@@ -28,6 +28,7 @@ class Found:
     tensorflow: str
     keras: str
     notes: tuple[str, ...]  # what a reader should know, such as why not in groups
+    silent: tuple[str, ...] = ()  # sources that a script never draws from
     told: tuple[str, ...] = ()  # of a script's draws and seeds, for the study's note
 
 

@@ -29,6 +29,7 @@ from seedscope.training.script import (
     traces,
 )
 from seedscope.training.script.knowledge import Knowledge
+from seedscope.training.script.ledger import SOURCES
 from seedscope.training.script.process import Job
 from seedscope.training.script.record import Record
 
@@ -53,6 +54,7 @@ def identify(samples: Sequence[Run], options: words.Engine) -> Found:
     data: dict[str, str] = {}
     notes: list[str] = []
     texts: list[str] = []
+    silent: list[str] = []
     named = sorted(samples, key=lambda run: not run.arm)  # arms first
     for run in named:
         key = data_key(run.settings)
@@ -65,6 +67,7 @@ def identify(samples: Sequence[Run], options: words.Engine) -> Found:
             notes.append(known.verdict)
         if known and not texts:
             texts = [*told.draws(known.drawn), *told.seeds(known)]
+            silent = [s for s in SOURCES if s not in known.drawn]
         if known and (why := told.without_effect(run.vary, known)):
             raise ValueError(why)
     return Found(
@@ -73,6 +76,7 @@ def identify(samples: Sequence[Run], options: words.Engine) -> Found:
         tensorflow=tf.__version__,
         keras=keras.__version__,
         notes=tuple(dict.fromkeys(notes)),
+        silent=tuple(silent),
         told=tuple(texts),
     )
 

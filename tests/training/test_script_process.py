@@ -1,0 +1,359 @@
+"""A script's process: how it is called, where it works, how it fails; settings."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from composing import read
+from training.warm_parent import BASE, warm_parent
+
+from seedscope.study import code
+from seedscope.training.script import answers, check, folder, own_mlflow, program
+from seedscope.training.script.record import Answers, Record
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory):
+    with warm_parent(tmp_path_factory.mktemp("runs")) as started:
+        yield started
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    place = tmp_path / "project"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+def write(home, name: str, text: str):
+    path = home / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path.relative_to(home)
+
+
+# ---- how it is called ------------------------------------------------------------
+
+
+def arguments(*overrides: str) -> list[str]:
+    return program.arguments(read(*overrides).arms[0].settings.script)
+
+
+def test_arguments_are_flags_or_assignments(home):
+    write(home, "a.py", "")
+    given = (
+        "script.path=a.py",
+        "+script.args.epochs=5",
+        "+script.args.augment=true",
+        "+script.args.quiet=false",
+        "+script.args.layers=[8, 4]",
+        "+script.args.model.units=3",
+        "script.words=[data.csv]",
+    )
+    flags = "data.csv --epochs 5 --augment --layers 8 4 --model.units 3"
+    assert arguments(*given) == flags.split()
+    hydra = arguments(*given, "script.style=hydra", "+script.args.name='a b'")
+    assert hydra == [
+        "data.csv",
+        "epochs=5",
+        "augment=true",
+        "quiet=false",
+        "layers=[8,4]",
+        "model.units=3",
+        "name='a b'",
+    ]
+
+
+def test_it_runs_as_main_with_its_own_modules_arguments_and_variables(parent, home):
+    write(home, "mine.py", "VALUE = 7\n")
+    text = (
+        "import os, sys, mine\n"
+        "print(__name__, sys.argv[1:], mine.VALUE, os.environ['SIZE'])\n"
+        "print(os.path.basename(__file__), os.getcwd() == os.path.dirname(__file__))\n"
+    )
+    path = write(home, "a.py", text)
+    done = parent.run(path, "+script.args.lr=0.1", "+script.environment.SIZE=9")
+    assert done.error is None
+    said = ["__main__ ['--lr', '0.1'] 7 9", "a.py True"]
+    assert done.printed.splitlines() == said
+    assert done.record.modules == [str(home / "mine.py")]
+
+
+def test_a_module_and_a_notebook_run_too(parent, home):
+    write(home, "package/__init__.py", "")
+    write(home, "package/inner.py", "import sys\nprint(__name__, sys.argv[1:])\n")
+    done = parent.run("-m package.inner", "+script.args.n=1")
+    assert (done.error, done.printed) == (None, "__main__ ['--n', '1']\n")
+    cells = [
+        {"cell_type": "markdown", "source": ["# title"]},
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip list\n"]},
+        {
+            "cell_type": "code",
+            "source": [
+                "import tensorflow as tf\n",
+                "@tf.function\n",
+                "def f(x):\n",
+                "    if x > 0:\n",
+                "        return x * 2\n",
+                "    return x\n",
+            ],
+        },
+        {"cell_type": "code", "source": ["display(int(f(tf.constant(4))))\n", "1 / 0"]},
+    ]
+    path = write(home, "note.ipynb", json.dumps({"cells": cells}))
+    done = parent.run(path)
+    assert done.printed.startswith("8\n")
+    assert "ZeroDivisionError" in done.error
+    assert "note.ipynb cell 4:2" in done.error
+
+
+def test_a_hydra_script_finds_its_own_configuration(parent, home):
+    write(home, "conf/config.yaml", "rate: 1\n")
+    text = (
+        "import hydra\n"
+        "@hydra.main(version_base=None, config_path='conf', config_name='config')\n"
+        "def main(cfg):\n"
+        "    print('rate', cfg.rate)\n"
+        "main()\n"
+    )
+    path = write(home, "a.py", text)
+    done = parent.run(path, "script.style=hydra", "+script.args.rate=3")
+    assert (done.error, done.printed) == (None, "rate 3\n")
+    assert not (home / "outputs").exists()
+
+
+# ---- where it works ----------------------------------------------------------------
+
+
+def test_what_it_writes_stays_apart_and_what_it_reads_is_known(parent, home):
+    write(home, "data/numbers.csv", "1\n")
+    text = (
+        "from pathlib import Path\n"
+        "print(Path('data/numbers.csv').read_text().split())\n"
+        "open('data/numbers.csv', 'a').write('2')\n"
+        "Path(__file__).with_name('beside.txt').write_text('x')\n"
+        "print(Path('data/numbers.csv').read_text().split())\n"
+    )
+    path = write(home, "a.py", text)
+    for _ in range(2):  # the second run sees nothing of the first
+        done = parent.run(path)
+        assert done.error is None
+        assert done.printed == "['1']\n['1', '2']\n"
+        assert done.record.files == [str(home / "data/numbers.csv")]
+    assert (home / "data/numbers.csv").read_text() == "1\n"
+    names = {path.name for path in folder.written(done.folder)}
+    assert names == {"numbers.csv", "beside.txt"}
+    assert sorted(os.listdir(home)) == ["a.py", "data"]
+
+
+def test_writing_into_the_project_by_its_full_path_is_refused(parent, home):
+    path = write(home, "a.py", f"open('{home}/out.txt', 'w')\n")
+    done = parent.run(path)
+    assert "the script writes to" in done.error
+    assert "a.py:1" in done.error
+    assert not (home / "out.txt").exists()
+
+
+# ---- how it fails ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def f():\n    return 1 / 0\nf()\n", "a.py:2 in f"),
+        ("import sys\nsys.exit('no data')\n", "it ended by itself with no data"),
+        ("x = input('? ')\n", "it asks for input"),
+        ("x = (\n", "SyntaxError"),
+        (
+            "import argparse\np = argparse.ArgumentParser()\n"
+            "p.add_argument('--lr', required=True)\np.parse_args()\n",
+            "arguments are required: --lr",
+        ),
+        ("import os\nprint('big')\nos.kill(os.getpid(), 9)\n", "killed by SIGKILL"),
+        ("import os\nos._exit(3)\n", "ended its process with status 3"),
+    ],
+)
+def test_a_script_that_fails_says_so_in_its_own_lines(parent, home, text, said):
+    done = parent.run(write(home, "a.py", text))
+    assert said in done.error
+    assert "seedscope" not in done.error
+
+
+def test_a_script_that_hangs_is_stopped_with_all_that_it_started(parent, home):
+    text = (
+        "import os, time\n"
+        "if os.fork() == 0:\n    time.sleep(600)\n"
+        "print('waiting', flush=True)\ntime.sleep(600)\n"
+    )
+    done = parent.run(write(home, "a.py", text), "script.timeout=2")
+    assert "ran longer than script.timeout=2" in done.error
+    assert "waiting" in done.error
+
+
+def test_a_fork_a_pool_and_a_plot_do_no_harm(parent, home):
+    text = (
+        "import multiprocessing, os\n"
+        "import matplotlib.pyplot as plt\n"
+        "if os.fork() == 0:\n    raise SystemExit(3)\n"
+        "os.wait()\n"
+        "def f(x):\n    return x + 1\n"
+        "with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "    print(pool.map(f, [1, 2]))\n"
+        "plt.plot([1, 2])\nplt.show()\n"
+    )
+    done = parent.run(write(home, "a.py", text))
+    assert done.error is None
+    assert done.printed == "[2, 3]\n"
+
+
+def test_what_does_not_repeat_is_said_with_the_command_that_finds_it(parent, home):
+    text = (
+        "import os, keras, numpy as np\n"
+        "x = np.frombuffer(os.urandom(80), 'uint8').reshape(20, 4) / 255\n"
+        "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])\n"
+        "model.compile('sgd', 'mse')\n"
+        "model.fit(x, x[:, :1], verbose=0, epochs=50)\n"
+    )
+    path = write(home, "a.py", text)
+    short = ("script.max_epochs=1", "script.max_steps=1")
+    one, other = (parent.run(path, *short) for _ in range(2))
+    assert len(one.record.fits[0].losses) == 1
+    found = check.differences(one.record, other.record)
+    assert found == ["the loss from batch 1 on", "the final weights"]
+    script = read("script.path=a.py", "+script.args.n=1").arms[0].settings.script
+    said = check.verdict(script, found)
+    assert "does not repeat" in said
+    assert 'seedscope verify script=a.py \'arguments=["--n", "1"]\'' in said
+    assert "repeats bit for bit" in check.verdict(script, [])
+    assert check.differences(Record(), Record()) == []
+
+
+def test_runtime_settings_reach_the_script(parent, home):
+    text = (
+        "import keras, tensorflow as tf\n"
+        "print(tf.config.threading.get_intra_op_parallelism_threads())\n"
+        "print(keras.config.dtype_policy().name)\n"
+        "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+        "model.compile('sgd', 'mse')\nprint(model.jit_compile, model.run_eagerly)\n"
+    )
+    path = write(home, "a.py", text)
+    done = parent.run(
+        path,
+        "runtime.intra_op_threads=1",
+        "runtime.precision=mixed_bfloat16",
+        "runtime.compilation=jit",
+    )
+    assert done.error is None
+    assert done.printed.split() == ["1", "mixed_bfloat16", "True", "False"]
+
+
+def test_a_callers_own_hook_sees_the_run_and_seeds_may_stay_the_scripts(parent, home):
+    text = "import numpy as np\nnp.random.seed(4)\nprint(np.random.rand())\n"
+    path = write(home, "a.py", text)
+    plain = str(np.random.RandomState(4).rand())
+    own = parent.run(path, seeds=None, hooks=["training.script_hook:note"])
+    assert own.printed.split() == [plain]
+    assert own.record.extra == {"hook": "was here"}
+    ours = parent.run(path, seeds=BASE)
+    assert ours.printed.split() != [plain]
+    assert list(ours.record.replaced) == ["np.random.seed(4) at a.py:2"]
+
+
+# ---- what it logs to MLflow --------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_all_that_it_logs_to_mlflow_is_taken_in_and_strays_nowhere(parent, home):
+    text = (
+        "import mlflow\n"
+        "mlflow.set_tracking_uri('sqlite:///elsewhere.db')\n"
+        "mlflow.set_experiment('mine')\n"
+        "with mlflow.start_run():\n"
+        "    mlflow.log_param('rate', 0.1)\n"
+        "    mlflow.log_metric('score', 0.5, step=1)\n"
+        "    mlflow.log_metric('score', 0.75, step=2)\n"
+        "    mlflow.log_text('hello', 'notes/hello.txt')\n"
+        "    with mlflow.start_run(nested=True):\n"
+        "        mlflow.log_metric('inner', 2)\n"
+    )
+    done = parent.run(write(home, "a.py", text))
+    assert done.error is None
+    first, second = own_mlflow.read(done.folder)
+    assert first.params == {"rate": "0.1"}
+    assert first.metrics == {"score": [(1, 0.5), (2, 0.75)]}
+    assert list(first.artifacts) == ["notes/hello.txt"]
+    assert second.metrics == {"inner": [(0, 2.0)]}
+    assert any("another address" in remark for remark in done.record.remarks)
+    assert os.listdir(home) == ["a.py"]
+    assert not list(done.folder.rglob("elsewhere.db"))
+
+
+# ---- on paper ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["script.path=no.py"], "there is no such file"),
+        (["script.path=a.txt"], r"must be a \.py file or a notebook"),
+        (["script.path=a.py", "script.module=b"], "give one"),
+        (["script.module=nowhere_at_all"], "there is no module"),
+        (["script.path=a.py", "engine=batched"], "leave engine= out"),
+        (["engine=script"], "set script.path"),
+        (["script.path=a.py", "factor=perturbation"], "cannot be varied in a script"),
+        (["script.path=a.py", "factor=learning_rate"], r"script\.args\.learning_rate"),
+        (["script.path=a.py", "runtime.seeding=none"], r"script\.args\.seeding"),
+        (["script.path=a.py", "script.timeout=0"], "must be above 0"),
+        (["script.path=a.py", "script.max_epochs=0"], "must be 1 or more"),
+        (["script.path=a.py", "script.data=[no.csv]"], "there is no no.csv"),
+    ],
+)
+def test_what_a_script_cannot_have_is_refused_on_paper(home, overrides, said):
+    write(home, "a.py", "")
+    write(home, "a.txt", "")
+    with pytest.raises(ValueError, match=said):
+        read(*overrides)
+
+
+def test_levels_of_an_argument_are_arms(home):
+    write(home, "a.py", "")
+    made = read(
+        "script.path=a.py", "factor=script", "factor.levels={script.args.lr: [0.1, 1]}"
+    )
+    assert [arm.settings.script.args["lr"] for arm in made.arms] == [0.1, 1]
+    assert made.engine.name == "script"
+    assert set(made.arms[0].settings.deciding()) == {"script", "runtime"}
+
+
+def test_the_code_of_a_script_is_all_that_it_imports_of_its_own(home):
+    write(home, "tools/__init__.py", "from tools import deep\n")
+    write(home, "tools/deep.py", "import numpy\n")
+    path = write(home, "a.py", "def f():\n    import tools\n")
+    files = code.programs_code(str(path), None)
+    assert set(files) == {"a.py", "tools", "tools.deep"}
+    cells = [{"cell_type": "code", "source": ["%magic\n", "import tools.deep"]}]
+    note = write(home, "b.ipynb", json.dumps({"cells": cells}))
+    assert {"b.ipynb", "tools.deep"} <= set(code.programs_code(str(note), None))
+
+
+# ---- its predictions ---------------------------------------------------------------
+
+
+def test_predictions_are_read_from_the_run_or_from_a_file(tmp_path):
+    outputs = np.array([[0.2, 0.8], [0.9, 0.1]])
+    found = answers.predictions(Answers(outputs, np.array([[0, 1], [0, 1]])))
+    assert found.labels.tolist() == [1, 0]
+    assert found.targets.tolist() == [1, 1]
+    logits = answers.predictions(
+        Answers(np.array([[0.3], [-0.1]]), np.array([1, 1]), True)
+    )
+    assert logits.labels.tolist() == [1, 0]
+    np.savez(tmp_path / "p.npz", output=outputs, target=[1, 0])
+    held = answers.read(tmp_path / "p.npz")
+    assert held.targets.tolist() == [1, 0]
+    (tmp_path / "p.csv").write_text("output_0,output_1,target\n.2,.8,1\n.9,.1,0\n")
+    assert answers.read(tmp_path / "p.csv").outputs.tolist() == outputs.tolist()
+    with pytest.raises(ValueError, match="wrote no such file"):
+        answers.read(tmp_path / "no.csv")
