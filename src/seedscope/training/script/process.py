@@ -222,7 +222,8 @@ def _run(job: Job, folder: Path, me: int) -> None:
     record = harness.end(held, job.keep_weights)
     record.seconds, record.error = seconds, error
     now = resource.getrusage(resource.RUSAGE_SELF)
-    record.facts["cpu_seconds"] = f"{now.ru_utime - used.ru_utime:.2f}"
+    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    record.facts["cpu_seconds"] = f"{cpu:.2f}"
     record.files = sorted(guard.opened)
     record.modules = program.own_modules(home)
     record.outside = sorted(guard.outside)
