@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from composing import ROOT
@@ -84,7 +85,7 @@ def test_a_script_is_told_apart_source_by_source_and_known_again(home):
     assert run.data.metrics["sum"] == pytest.approx(8 * 0.5)
     assert {"test/loss", "val/loss", "batch/loss", "seconds"} <= set(run.data.metrics)
     printed = client.download_artifacts(run.info.run_id, "printed.txt")
-    assert open(printed).read().endswith("done\n")  # noqa: SIM115
+    assert Path(printed).read_text().endswith("done\n")
     assert not list(home.glob("mlruns"))
 
     key = "tracking.experiment=seedscope"
