@@ -25,6 +25,15 @@ BROUGHT = {  # column: what it says of the user's own model
     "brought": "{}",
 }
 
+FAULT = {  # what makes exact repeats end apart
+    "machine": "the machine itself is a source of randomness here, inside every other "
+    "spread",
+    "engine": "the engine that trains groups, not the machine, adds to every other "
+    "spread; train with engine=sequential",
+    "unknown": "in groups; whether the engine or the machine is at fault shows "
+    "engine=sequential",
+}
+
 
 def of_arm(name: str, table: pl.DataFrame, runs: Runs) -> Iterator[str]:
     """Yield what holds for one arm only."""
@@ -46,8 +55,8 @@ def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
         if arm.repeats and not arm.repeats.identical and _own_draws(runs, arm.name):
             yield (
                 f"{arm.name}: {arm.repeats.runs} exact repeats ended in "
-                f"{arm.repeats.distinct} different sets of weights: the machine itself "
-                "is a source of randomness here, inside every other spread"
+                f"{arm.repeats.distinct} different sets of weights: "
+                f"{FAULT[runs.whose_fault(arm.name)]}"
             )
     if any(arm.shares for arm in arms):
         yield (

@@ -24,7 +24,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import seedscope
-from seedscope.commands import compare
+from seedscope.commands import compare, control
 from seedscope.commands.overrides import (
     check_door,
     composed,
@@ -44,6 +44,7 @@ from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
 from seedscope.study.secrets import redacted
 from seedscope.study.words import Run, Study, Tracking
+from seedscope.trace.trace import Trace
 from seedscope.training import engines, trouble
 from seedscope.training.launch import launchers
 
@@ -167,7 +168,7 @@ def _train(study: Study) -> Trained:
             progress.note(text)
         if engine.name == "script":
             log.tell([*answer.notes, *answer.told])
-        together = engine.name == "batched"
+        together, made = engine.name == "batched", list[Trace]()
         launcher = launchers.load(study.launcher.name)
         slots = launcher.slots(engine, study.launcher, progress.note)
         for share in log.shares(slots, together, progress.note):
@@ -181,9 +182,25 @@ def _train(study: Study) -> Trained:
                 ):
                     log.add(traces)
                     progress.advance(traces)
+                    made += _digests_of(traces) if together else []
+        if again := control.unequal(made):
+            progress.note("the control failed in groups: it is repeated one by one")
+            alone = launchers.train(
+                again,
+                replace(engine, name="sequential"),
+                study.launcher,
+                study.factor.fresh_process,
+                progress.note,
+            )
+            log.blame(control.blamed([trace for group in alone for trace in group]))
     failed.raise_if_any()
     arms = tuple(dict.fromkeys(run.arm for run in runs))
     return Trained(study.tracking, log.study_id, arms, log.stored)
+
+
+def _digests_of(traces: Sequence[Trace]) -> list[Trace]:
+    """Return which runs these are and how they ended, without what fills memory."""
+    return [Trace(t.run, {}, weights_sha256=t.weights_sha256) for t in traces]
 
 
 class Failures:

@@ -21,10 +21,19 @@ def control(comparison: Comparison) -> str | None:
             f"Control passed: {arm.repeats.runs} exact repeats ended in the same bits, "
             "so the machine adds nothing to the spreads."
         )
+    whose = {
+        "machine": "The machine itself is a source of randomness, and it is inside "
+        "every spread.",
+        "engine": "One by one they end in the same bits: the engine that trains "
+        "groups is at fault, not the machine, and it is inside every spread. Train "
+        "the study with engine=sequential.",
+        "unknown": "They were trained in groups: whether the engine or the machine is "
+        "at fault shows engine=sequential.",
+    }
     return (
         f"CONTROL FAILED: {arm.repeats.runs} exact repeats ended in "
-        f"{arm.repeats.distinct} different sets of weights. The machine itself is a "
-        "source of randomness, and it is inside every spread."
+        f"{arm.repeats.distinct} different sets of weights. "
+        f"{whose[comparison.runs.whose_fault(arm.name)]}"
     )
 
 

@@ -94,6 +94,7 @@ class Runs:
     remarks: tuple[str, ...] = ()  # what a reader must know about these runs
     assumed: str = ""  # how they were read where that was not said, in one line
     score: str | None = None  # the one that the study asks to lead with
+    control: str | None = None  # why it failed, found one by one: engine or machine
     base: str | None = None  # a study's name before code, data and engine entered it
     figure: str | None = None  # the figure that answers the study's question
     nested: tuple[str, ...] = ()  # batch/cask: each batch has casks of its own
@@ -167,6 +168,16 @@ class Runs:
         """Return the arms that hold no run, and how many were planned of each."""
         held = set(self.table["arm"])
         return [(arm, n) for arm, n in self.planned.items() if arm not in held]
+
+    def whose_fault(self, arm: str) -> str:
+        """Return what makes exact repeats of an arm end apart: engine or machine.
+
+        Unknown where they were trained in groups and never one by one.
+        """
+        engines = (
+            set(self.arm(arm).table["engine"]) if "engine" in self.table else set()
+        )
+        return self.control or ("unknown" if "batched" in engines else "machine")
 
     def arm(self, name: str) -> "Runs":
         """Return one arm as runs of their own."""

@@ -126,6 +126,10 @@ class StudyLog:
         """Keep what a reader of the study should know."""
         own.keep(self._store, self.study_id, texts)
 
+    def blame(self, whose: str) -> None:
+        """Keep whose fault it is that the control failed: engine or machine."""
+        self._store.client.set_tag(self.study_id, "seedscope.control", whose)
+
     def add(self, traces: Sequence[Trace]) -> None:
         """Store a finished group of traces.
 

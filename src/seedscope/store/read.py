@@ -77,6 +77,7 @@ def _read_study(store: Store, name: str) -> Runs:
         study_id=study_id,
         planned=_planned(plan),
         base=study.data.tags.get("seedscope.base"),
+        control=study.data.tags.get("seedscope.control"),
     )
     said = json.loads(study.data.tags.get("seedscope.better", "null"))
     try:
