@@ -333,6 +333,22 @@ def test_columns_that_are_named_to_be_runs_are_turned(tmp_path):
     assert by_arm(runs, "score") == {"method:a": (1.5, 2), "method:b": (3.5, 2)}
 
 
+def test_a_row_a_metric_gives_each_metric_a_column(tmp_path):
+    rows = [
+        f"{run},{step},{metric},{0.1 * step + run + (metric == 'loss')},{17 * step}"
+        for run in range(3)
+        for step in range(2)
+        for metric in ("acc", "loss")
+    ]
+    path = written(tmp_path, "\n".join(["Run,step,metric,value,timestamp", *rows]))
+    runs = runs_of(path, at="last")
+    assert set(runs.scores) == {"acc", "loss"}
+    assert runs.table["acc"].to_list() == pytest.approx([0.1, 1.1, 2.1])
+    assert runs.table["loss"].to_list() == pytest.approx([1.1, 2.1, 3.1])
+    with pytest.raises(ValueError, match="no other column tells the runs apart"):
+        runs_of(written(tmp_path, "metric,value\nacc,1\nloss,2\nacc,3\n"))
+
+
 def test_nested_objects_have_dotted_names(tmp_path):
     rows = [{"config": {"lr": 0.1}, "summary": {"acc": a}} for a in (0.5, 0.6)]
     path = written(tmp_path, "\n".join(map(json.dumps, rows)), "runs.jsonl")

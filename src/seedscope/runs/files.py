@@ -25,7 +25,7 @@ from seedscope.runs.table import Runs
 from seedscope.runs.tables import columns, formats
 from seedscope.runs.tables.cells import wrong_cell
 from seedscope.runs.tables.folder import Folder, read_folder
-from seedscope.runs.tables.turned import turned
+from seedscope.runs.tables.turned import spread_out, turned
 from seedscope.study.arms import encode, names_of
 from seedscope.study.direction import Better
 
@@ -206,6 +206,7 @@ def _of_frame(frame: pl.DataFrame, keys: Keys, said: tuple[str, ...]) -> _Rows:
     _check_listed(keys.turn, keys.path)
     other = None
     if not keys.example:
+        frame, said = spread_out(frame, keys.taken, said, place)
         other = turned(frame, keys.turn, keys.score, keys.groups, keys.sources, place)
     if other is not None:
         frame, said = other.frame, (*said, other.said)

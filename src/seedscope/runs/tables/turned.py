@@ -17,6 +17,9 @@ CHART = re.compile(r"^(?P<run>.+) - (?P<metric>.+)$")
 NUMBERED = re.compile(r"^(?P<word>.*?)[ _.-]?(?P<number>\d+)$")
 SEEDS = ("seed", "s")
 RUNS = ("run", "rep", "replicate", "repeat", "trial", "repetition", "fold", "split")
+METRICS = ("metric", "metric_name", "key", "tag", "measure")  # one row for each
+VALUES = ("value", "metric_value")
+TIMES = ("timestamp", "_timestamp", "wall_time", "wall time", "time")
 LEAST = 3  # numbered columns that look like runs, where their word says nothing
 
 
@@ -81,6 +84,37 @@ def turned(
             f"score=[{','.join(chosen[:2])},...]"
         )
     return None
+
+
+def spread_out(
+    frame: pl.DataFrame, taken: Sequence[str], said: tuple[str, ...], place: str
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Give each metric a column where a table has a row for each run and metric.
+
+    Raises:
+        ValueError: a run holds a metric twice.
+    """
+    kinds = {name.lower(): name for name in frame.columns if name not in taken}
+    metric = next((kinds[name] for name in METRICS if name in kinds), None)
+    value = next((kinds[name] for name in VALUES if name in kinds), None)
+    if metric is None or value is None or frame[metric].dtype != pl.String:
+        return frame, said
+    names = frame[metric].drop_nulls().unique(maintain_order=True).to_list()
+    if len(names) < 2 or not frame[value].dtype.is_numeric():
+        return frame, said
+    rest = [
+        name
+        for name in frame.columns
+        if name not in (metric, value) and name.lower() not in TIMES
+    ]
+    twice = frame.group_by(*rest, metric).len().filter(pl.col("len") > 1)
+    if not rest or len(twice):
+        raise ValueError(
+            f"{place}: a row holds one {metric}, and no other column tells the runs "
+            "apart; add one, or give each metric a column of its own"
+        )
+    table = frame.pivot(on=metric, index=rest, values=value, maintain_order=True)
+    return table, (*said, f"a row a {metric}: {_some(names)} made columns")
 
 
 def _chart(frame: pl.DataFrame, groups: Sequence[str]) -> Turned | None:
