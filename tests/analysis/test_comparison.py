@@ -6,6 +6,7 @@ import pytest
 from composing import plan
 
 from seedscope.analysis.compare import compare
+from seedscope.report import summary
 from seedscope.report.plots import draw, plot_spreads
 from seedscope.runs.table import Runs
 from seedscope.study.seeds import FREE
@@ -208,3 +209,20 @@ def test_a_design_is_recommended_for_the_runs_there_were_and_for_more():
     assert advice.designs[0].advice.design == "blocks"
     widths = [found.advice.half_width for found in advice.designs]
     assert widths == sorted(widths, reverse=True)
+
+
+def test_plans_count_runs_that_share_seeds_as_the_independent_ones_they_are_worth():
+    runs = designed(
+        "crossed",
+        lambda s: normal(s["init"]) + 0.1 * normal(s["shuffle"]),
+        "factor.vary=[init,shuffle]",
+        "replicates=1",
+        "design.levels=8",
+    )
+    found = compare(runs, [], 0.95)
+    spread = found.advice.spread
+    assert spread.replicates == 64
+    assert spread.mean_method == "variance components"
+    assert 5 <= found.advice.said.replicates <= 12  # eight seeds of init, no more
+    told = " ".join(summary.sentences(found))
+    assert "64 runs per arm that share seeds, worth" in told

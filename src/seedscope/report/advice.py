@@ -58,10 +58,13 @@ def what_can_be_said(comparison: Comparison) -> Iterator[Sheet]:
             str(advice.runs_for_half_the_interval),
         ),
     )
+    worth = ""
+    if said.replicates != s.replicates:
+        worth = f" These runs share seeds: they count as {said.replicates} independent."
     yield Sheet(
-        f"You ran {said.replicates} seeds: what you can say, and what more would give",
+        f"You ran {s.replicates} seeds: what you can say, and what more would give",
         f"From the spread of {advice.score} in arm {advice.arm}. The intervals carry "
-        "over how well that spread is known.",
+        f"over how well that spread is known.{worth}",
         ("question", "answer"),
         rows,
     )

@@ -247,12 +247,22 @@ def _advice(comparison: Comparison) -> Iterator[str]:
     )
     known = [spread.sd, spread.sd_low, spread.sd_high]
     least = [unit.scale * said.detectable * sd / spread.sd for sd in known]
+    runs = _runs(said.replicates, spread.replicates)
     yield (
-        f"With {said.replicates} runs per arm a difference of two means is seen with "
+        f"With {runs} a difference of two means is seen with "
         f"power {said.power:g} from {with_interval(*least, unit.of_spread)} on; a "
         f"difference of one standard deviation takes {said.runs_for_one_sd} runs per "
         f"arm, and knowing the standard deviation to within 20 % takes "
         f"{said.runs_for_sd_within_20_percent}."
+    )
+
+
+def _runs(independent: int, runs: int) -> str:
+    """Say how many runs an arm has, and as how many independent ones they count."""
+    if independent == runs:
+        return f"{runs} runs per arm"
+    return (
+        f"{runs} runs per arm that share seeds, worth {independent} independent ones,"
     )
 
 
