@@ -12,6 +12,7 @@ from seedscope.stats.pairs import (
     class_spread,
     ensemble_gain,
     error_correlation,
+    flip_rates,
     weight_distance,
 )
 
@@ -187,3 +188,11 @@ def test_ensemble_gain_covers_over_draws_of_examples():
 
     truth = measure(draw(400_000)).gain
     assert 0.92 <= coverage(draw, measure, truth) <= 0.98
+
+
+def test_flip_rates_are_the_churn_of_each_example(monkeypatch):
+    labels = np.array([[0, 1, 2], [0, 1, 1], [0, 0, 0]])
+    assert flip_rates(labels).tolist() == pytest.approx([0, 2 / 3, 1])
+    monkeypatch.setattr("seedscope.stats.pairs._CELLS", 100)  # several blocks
+    many = np.random.default_rng(0).integers(0, 4, (6, 50))
+    assert flip_rates(many).mean() == pytest.approx(churn(many).mean)

@@ -13,6 +13,7 @@ from seedscope.stats import pairs
 from seedscope.stats.test_set import finite_test_set, finite_test_set_error
 from seedscope.trace.tables import read_outputs, read_predictions
 
+FLIPS = 10  # examples that are named
 MOST_CELLS = 50_000_000  # runs x examples x classes read at once: 200 MB
 
 
@@ -69,7 +70,15 @@ def _classified(
         ensemble=_ensemble(runs, ids, target[0], level) if one_truth else None,
         classes=pairs.class_spread(correct, target[0], level) if one_truth else (),
         scores=_given_again(runs, ids, correct.mean(axis=1)),
+        flips=_flips(labels, rows["example"][: shape[1]].to_list()),
     )
+
+
+def _flips(labels: np.ndarray, examples: list) -> tuple[tuple[str, float], ...]:
+    """Return the examples that two runs most often label differently, and how often."""
+    rates = pairs.flip_rates(labels)
+    order = np.argsort(-rates, kind="stable")[:FLIPS]
+    return tuple((str(examples[i]), float(rates[i])) for i in order if rates[i] > 0)
 
 
 def _given_again(runs: Runs, ids: list[str], means: np.ndarray) -> tuple[str, ...]:

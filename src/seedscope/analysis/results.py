@@ -54,6 +54,7 @@ class OnTestSet:
     ensemble: EnsembleGain | None  # none where only labels were stored
     classes: tuple[ClassSpread, ...]
     scores: tuple[str, ...] = ()  # that the stored predictions give again
+    flips: tuple[tuple[str, float], ...] = ()  # examples whose label flips most
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ def sheets(comparison: Comparison) -> list[Sheet]:
         _attribution,
         _components,
         _pairs,
+        _flips,
         _classes,
         _tests,
         _reach,
@@ -147,6 +148,26 @@ def _pairs(comparison: Comparison) -> Iterator[Sheet]:
         tuple(heads[i] for i in kept),
         tuple(tuple(row[i] for i in kept) for row in rows),
     )
+
+
+def _flips(comparison: Comparison) -> Iterator[Sheet]:
+    """Yield the examples whose label flips most between runs, arm by arm."""
+    rows = [
+        (arm.name, ", ".join(_flip(*flip) for flip in arm.test_set.flips))
+        for arm in comparison.arms
+        if arm.vary and arm.test_set and arm.test_set.flips
+    ]
+    yield Sheet(
+        "Test examples whose label flips most between runs",
+        "Each example by its number as it was stored, and in how many of all pairs of "
+        "runs the two give it different labels.",
+        ("arm", "examples"),
+        tuple(rows),
+    )
+
+
+def _flip(example: str, rate: float) -> str:
+    return f"{example} ({rounded(100 * rate, 0)} %)"
 
 
 def _classes(comparison: Comparison) -> Iterator[Sheet]:

@@ -93,6 +93,29 @@ def churn(labels: np.ndarray, level: float = 0.95) -> PairMean:
     return _mean_over_pairs(disagreements / examples, level)
 
 
+def flip_rates(labels: np.ndarray) -> np.ndarray:
+    """Return for each example how often two runs label it differently, (examples,).
+
+    Its mean is the churn.
+
+    Args:
+        labels: shape (runs, examples), integers from 0 on.
+    """
+    labels = _label_table(labels)
+    runs, examples = labels.shape
+    classes = int(labels.max()) + 1
+    rates = np.empty(examples)
+    block = max(1, _CELLS // max(runs, classes))
+    for start in range(0, examples, block):
+        part = labels[:, start : start + block].astype(np.int64)
+        width = part.shape[1]
+        cell = part + classes * np.arange(width)[None, :]
+        counts = np.bincount(cell.ravel(), minlength=classes * width)
+        same = (counts.reshape(width, classes) ** 2).sum(axis=1) - runs
+        rates[start : start + width] = 1 - same / (runs * (runs - 1))
+    return rates
+
+
 def error_correlation(correct: np.ndarray, level: float = 0.95) -> PairMatrix:
     """Return the correlation over examples of the errors of each pair of runs.
 
