@@ -45,7 +45,9 @@ def test_the_churn_interval_is_the_jackknife_over_runs():
     left_out = [np.mean(all_pairs(np.delete(labels, r, axis=0))) for r in range(6)]
     se = np.sqrt(5 / 6 * np.sum((left_out - np.mean(left_out)) ** 2))
     result = churn(labels)
-    assert (result.high - result.low) / 2 == pytest.approx(2.570582 * se, rel=1e-6)
+    logits = [np.log(v / (1 - v)) for v in (result.low, result.high)]
+    slope = result.mean * (1 - result.mean)  # on the logit scale: never below 0
+    assert np.ptp(logits) / 2 == pytest.approx(2.570582 * se / slope, rel=1e-6)
 
 
 def test_order_of_runs_and_of_classes_changes_nothing():

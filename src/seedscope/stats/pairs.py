@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
 from seedscope.stats.interval import check_level
-from seedscope.stats.spread import Spread, spread
+from seedscope.stats.spread import Spread, mean_ends, spread
 
 # Simulated coverage is .90-.985 below 20 runs and .92-.98 from there on: where pairs
 # are nearly independent the jackknife is too wide, where runs differ much too narrow.
@@ -90,7 +90,7 @@ def churn(labels: np.ndarray, level: float = 0.95) -> PairMean:
         counts = np.bincount(cell.ravel(), minlength=classes * part.shape[1])
         others += (counts[cell] - 1).sum(axis=1)
     disagreements = (runs - 1) * examples - others
-    return _mean_over_pairs(disagreements / examples, level)
+    return _mean_over_pairs(disagreements / examples, level, (0.0, 1.0))
 
 
 def flip_rates(labels: np.ndarray) -> np.ndarray:
@@ -272,12 +272,17 @@ def _label_table(labels: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _mean_over_pairs(row_sums: np.ndarray, level: float) -> PairMean:
+def _mean_over_pairs(
+    row_sums: np.ndarray,
+    level: float,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> PairMean:
     """Return the mean over pairs and its jackknife interval over runs.
 
     Args:
         row_sums: for each run, the sum of its values with all other runs.
         level: coverage, in (0, 1).
+        bounds: that no value can pass: the interval is then made on the logit scale.
     """
     check_level(level)
     runs = row_sums.size
@@ -287,12 +292,12 @@ def _mean_over_pairs(row_sums: np.ndarray, level: float) -> PairMean:
         return PairMean(2, float(mean), np.nan, np.nan, level, True)
     left_out = (total - row_sums) / ((runs - 1) * (runs - 2) / 2)
     se = np.sqrt((runs - 1) / runs * ((left_out - left_out.mean()) ** 2).sum())
-    half = stats.t.ppf((1 + level) / 2, runs - 1) * se
+    ends, _ = mean_ends(float(mean), float(se), runs - 1, level, bounds)
     return PairMean(
         replicates=runs,
         mean=float(mean),
-        low=float(mean - half),
-        high=float(mean + half),
+        low=ends[0],
+        high=ends[1],
         level=level,
         approximate=runs < APPROXIMATE_BELOW,
     )
