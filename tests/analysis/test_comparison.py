@@ -1,5 +1,7 @@
 """What is compared and what is left out, on runs made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -226,3 +228,16 @@ def test_plans_count_runs_that_share_seeds_as_the_independent_ones_they_are_wort
     assert 5 <= found.advice.said.replicates <= 12  # eight seeds of init, no more
     told = " ".join(summary.sentences(found))
     assert "64 runs per arm that share seeds, worth" in told
+
+
+def test_no_number_depends_on_the_order_in_which_runs_come():
+    rng = np.random.default_rng(3)
+    runs = runs_of({"init": rng.normal(size=9), "all": rng.lognormal(size=25)})
+    mixed = replace(runs, table=runs.table.sample(fraction=1, shuffle=True, seed=1))
+    one, other = (compare(r, [], 0.95) for r in (runs, mixed))
+    of_other = {arm.name: arm for arm in other.arms}
+    for arm in one.arms:
+        assert arm.spreads == of_other[arm.name].spreads
+        assert arm.beyond == of_other[arm.name].beyond
+    (test,), (turned,) = one.spread_tests, other.spread_tests
+    assert test.ratio_holm == pytest.approx(turned.ratio_holm)
