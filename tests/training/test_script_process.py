@@ -261,6 +261,19 @@ def test_a_callers_own_hook_sees_the_run_and_seeds_may_stay_the_scripts(parent, 
     assert list(ours.record.replaced) == ["np.random.seed(4) at a.py:2"]
 
 
+def test_a_layer_that_draws_its_seed_by_itself_is_no_initializer(parent, home):
+    text = (
+        "import keras, numpy as np\n"
+        "crop = keras.layers.RandomCrop(2, 2)\n"
+        "crop(np.zeros((1, 4, 4, 1), 'float32'), training=True)\n"
+    )
+    done = parent.run(write(home, "a.py", text))
+    assert done.error is None
+    assert list(done.record.drawn) == ["augmentation"]
+    assert list(done.record.drawn["augmentation"].lines) == ["a.py:2 RandomCrop"]
+    assert not done.record.pinned
+
+
 # ---- what it logs to MLflow --------------------------------------------------------
 
 

@@ -40,7 +40,13 @@ def install(ledger: Ledger, progress: Progress) -> Generators:
     """Give initializers and generators of layers the streams of their sources."""
     found, local = Generators(), threading.local()
 
+    handed: dict[int, tuple[str, str, int]] = {}  # seeds that a layer passes on itself
+
     def initializer_seed() -> int:
+        if not stack.on_stack("initializers/random_initializers.py"):  # RandomCrop
+            value = generator_seed()
+            handed[value] = local.origin
+            return value
         return ledger.take("init", "initializer", f"{stack.line()} initializer")
 
     def generator_seed() -> int:
@@ -54,7 +60,9 @@ def install(ledger: Ledger, progress: Progress) -> Generators:
 
     @patch(seed_generator.SeedGenerator, "__init__")
     def _(old: Any, self: Any, seed: Any = None, *args: Any, **options: Any) -> None:
-        if isinstance(seed, int):
+        if isinstance(seed, int) and seed in handed:
+            local.origin = handed.pop(seed)
+        elif isinstance(seed, int):
             ledger.pin(_owner(), seed, stack.line())
             local.origin = ("pinned", "", seed)
         old(self, seed, *args, **options)
