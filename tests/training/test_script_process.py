@@ -225,7 +225,7 @@ def test_what_does_not_repeat_is_said_with_the_command_that_finds_it(parent, hom
     script = read("script.path=a.py", "+script.args.n=1").arms[0].settings.script
     said = check.verdict(script, found)
     assert "does not repeat" in said
-    assert 'seedscope verify script=a.py \'arguments=["--n", "1"]\'' in said
+    assert 'seedscope verify script.path=a.py \'script.words=["--n","1"]\'' in said
     assert "repeats bit for bit" in check.verdict(script, [])
     assert check.differences(Record(), Record()) == []
 

@@ -26,13 +26,14 @@ def verdict(script: Script, found: Sequence[str]) -> str:
             f"{script.name} repeats bit for bit: two runs with the same seeds agree in "
             "all that is recorded"
         )
-    words = ", ".join(f'"{word}"' for word in arguments(script))
-    given = f" 'arguments=[{words}]'" if words else ""
+    words = ",".join(f'"{word}"' for word in arguments(script))
+    given = f" 'script.words=[{words}]'" if words else ""
+    called = f"module={script.module}" if script.module else f"path={script.path}"
     return (
         f"{script.name} does not repeat: two runs with the same seeds differ in "
         f"{', '.join(found)}. Something draws or races outside the sources (threads, "
         "os.urandom, the clock, an operation), and every spread of this study holds it "
-        f"too; find it with `seedscope verify script={script.path}{given}`"
+        f"too; find it with `seedscope verify script.{called}{given}`"
     )
 
 
