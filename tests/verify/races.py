@@ -170,7 +170,7 @@ class Histogram(layers.Layer):
 
 
 def bincount():
-    fit(dense(Histogram()), (x, y))
+    fit(dense(Histogram()), (x, y), epochs=6)
 
 
 # ---- shapes that the others do not have ---------------------------------------------
@@ -262,8 +262,8 @@ def own_update():
             loss = tf.reduce_mean((tf.matmul(a, weight) + counted[0] - b) ** 2)
         weight.assign_sub(0.1 * watching.gradient(loss, weight))
 
-    for start in range(0, len(x), 8):
-        step(tf.constant(x[start : start + 8]), tf.constant(y[start : start + 8]))
+    for start in range(len(x)):  # each step is a chance to race
+        step(tf.constant(x[start : start + 1]), tf.constant(y[start : start + 1]))
 
 
 def generator():
