@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,7 +10,15 @@ from composing import read
 from training.warm_parent import BASE, warm_parent
 
 from seedscope.study import code
-from seedscope.training.script import answers, check, folder, own_mlflow, program
+from seedscope.training.script import (
+    answers,
+    check,
+    folder,
+    own_mlflow,
+    program,
+    told,
+)
+from seedscope.training.script.ledger import Drawn
 from seedscope.training.script.record import Answers, Record
 
 
@@ -349,6 +358,17 @@ def test_the_code_of_a_script_is_all_that_it_imports_of_its_own(home):
     cells = [{"cell_type": "code", "source": ["%magic\n", "import tools.deep"]}]
     note = write(home, "b.ipynb", json.dumps({"cells": cells}))
     assert {"b.ipynb", "tools.deep"} <= set(code.programs_code(str(note), None))
+
+
+def test_a_source_that_is_never_drawn_from_is_refused_with_what_is():
+    drawn = {"init": Drawn(2, "d", Counter({"a.py:3 initializer": 2}))}
+    record = Record(drawn=drawn, pinned={"Dropout seed=1 at a.py:4": 1})
+    assert told.without_effect([], record) is None
+    assert told.without_effect(["dropout", "init"], record) is None
+    said = told.without_effect(["dropout"], record)
+    assert "the script never draws from that" in said
+    assert "init drew 2 times: a.py:3 initializer (2)" in said
+    assert "are kept: Dropout seed=1 at a.py:4" in said
 
 
 # ---- its predictions ---------------------------------------------------------------

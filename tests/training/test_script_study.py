@@ -63,6 +63,7 @@ def command(home, *words: str, entry="train") -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # three commands, each with processes of its own
 def test_a_script_is_told_apart_source_by_source_and_known_again(home):
     done = command(home, "replicates=2", "mine.py", "--rate", "0.2", entry="script")
     assert done.returncode == 0, done.stderr
@@ -91,11 +92,6 @@ def test_a_script_is_told_apart_source_by_source_and_known_again(home):
     key = "tracking.experiment=seedscope"
     again = command(home, "factor=init", "replicates=2", *called(), key)
     assert "2 of 2 runs are in study" in again.stderr
-    refused = command(home, "factor=dropout", "replicates=2", *called(), key)
-    assert refused.returncode == 1
-    assert "never draws from that" in refused.stderr
-    assert "never drawn: shuffle, dropout" in refused.stderr
-
     (home / "numbers.csv").write_text("0.5 0.2\n0.3 0.4\n" * 4)
     other = command(home, "factor=init", "replicates=2", *called(), key)
     assert "another study" in other.stderr
