@@ -59,8 +59,8 @@ def _arms(question: Question, store: Store | None, console: Console) -> Runs:
     if question.output:
         _write(comparison, Path(question.output))
         _say(console, f"Tables, figures and the page are in {question.output}")
-    if runs.study_id:
-        _log(comparison, store, console)
+    if runs.study_id and store is not None:
+        _log(comparison, runs.study_id, store, console)
     if question.fail_if is not None:
         _gate(question.fail_if, comparison, console)
     return runs
@@ -85,7 +85,8 @@ def _gate(text: str, comparison: Comparison, console: Console) -> None:
 
 
 def _two_groups(question: Question, store: Store | None, console: Console) -> None:
-    a, b = (find_group(name, question, store) for name in (question.a, question.b))
+    names = (question.a or "", question.b or "")
+    a, b = (find_group(name, question, store) for name in names)
     for line in dict.fromkeys(group.assumed for group in (a, b) if group.assumed):
         _say(console, line)
     wanted = tuple(question.metrics)
@@ -99,18 +100,18 @@ def _two_groups(question: Question, store: Store | None, console: Console) -> No
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
         for_spreadsheets(against.frame(found)).write_csv(folder / f"{name}.csv")
         _say(console, f"The same as Markdown and CSV is in {folder}/{name}.*")
-    if a.study_id and a.study_id == b.study_id:
+    if store is not None and a.study_id and a.study_id == b.study_id:
         place = log_against(store, a.study_id, name, text)
         _say(console, f"Kept with the study: {_readable(place)}")
 
 
-def _log(comparison: Comparison, store: Store, console: Console) -> None:
+def _log(comparison: Comparison, study_id: str, store: Store, console: Console) -> None:
     """Log a comparison to its study and say where to look next."""
     with tempfile.TemporaryDirectory() as folder:
         files.write(comparison, Path(folder))
         place = log_comparison(
             store,
-            comparison.runs.study_id,
+            study_id,
             metrics.of_comparison(comparison),
             note.markdown(comparison),
             Path(folder),

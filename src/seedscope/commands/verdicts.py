@@ -67,7 +67,8 @@ def answer_study(question: Question, runs: Runs, folder: Path, name_of: NameOf) 
     _show(verdicts, console, "Claims, as far as this study decides them")
     store = connect(question.tracking, create=False)
     text = report.markdown(verdicts, question.level)
-    log_claims_of_study(store, runs.study_id, text)
+    if runs.study_id is not None:
+        log_claims_of_study(store, runs.study_id, text)
 
 
 def _of_study(claim: Claim, preset: str) -> Claim:

@@ -20,7 +20,7 @@ def what_can_be_said(comparison: Comparison) -> Iterator[Sheet]:
 
     def scaled(value: float) -> str:
         ends = [unit.scale * value * sd / s.sd for sd in (s.sd, s.sd_low, s.sd_high)]
-        return with_interval(*ends, unit.of_spread)
+        return with_interval(*ends, unit=unit.of_spread)
 
     rows = (
         ("the mean is known to within ±", scaled(said.mean_half_width)),

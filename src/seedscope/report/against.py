@@ -162,4 +162,5 @@ def _effect(effect: EffectSize) -> str:
 
 
 def _equivalence(found: TwoGroups) -> str:
-    return probability(found.verdict.equivalence.p)
+    equivalence = found.verdict.equivalence
+    return NONE if equivalence is None else probability(equivalence.p)

@@ -61,7 +61,8 @@ def _attribution(comparison: Comparison) -> Iterator[Sheet]:
             for e in found.effects
         ]
         ends = (repeats.value, repeats.low, repeats.high)
-        machine = ratio(*(100 * v for v in ends), "%", found.pairs.approximate)
+        rough = found.pairs.approximate
+        machine = ratio(*(100 * v for v in ends), unit="%", approximate=rough)
         rows.append(("the machine (exact repeats)", machine, NONE))
         caption = (
             f"By {found.method}, {found.pairs.replicates} runs in "
@@ -91,6 +92,7 @@ def _components(comparison: Comparison) -> Iterator[Sheet]:
                 c.name,
                 ratio(
                     *(scale * v for v in (c.variance, c.low, c.high)),
+                    unit="",
                     approximate=found.components.approximate,
                 ),
             )
@@ -121,7 +123,7 @@ def _pairs(comparison: Comparison) -> Iterator[Sheet]:
         if on and on.ensemble:
             ends = (on.ensemble.gain, on.ensemble.low, on.ensemble.high)
             rough = on.ensemble.approximate
-            gain = with_interval(*(100 * v for v in ends), "pp", rough)
+            gain = with_interval(*(100 * v for v in ends), unit="pp", approximate=rough)
         rows.append(
             (
                 arm.name,
@@ -174,7 +176,8 @@ def _classes(comparison: Comparison) -> Iterator[Sheet]:
     arms = [a for a in comparison.arms if a.test_set and a.test_set.classes and a.vary]
     if not arms:
         return
-    labels = sorted({c.label for arm in arms for c in arm.test_set.classes})[:100]
+    known = [arm.test_set.classes for arm in arms if arm.test_set]
+    labels = sorted({c.label for classes in known for c in classes})[:100]
     rows = [(arm.name, *_class_cells(arm, labels)) for arm in arms]
     yield Sheet(
         "Spread of the accuracy on each class",
@@ -185,7 +188,8 @@ def _classes(comparison: Comparison) -> Iterator[Sheet]:
 
 
 def _class_cells(arm: ArmResult, labels: Sequence[int]) -> list[str]:
-    spreads = {c.label: c.spread for c in arm.test_set.classes}
+    classes = arm.test_set.classes if arm.test_set else ()
+    spreads = {c.label: c.spread for c in classes}
     cells = []
     for label in labels:
         s = spreads.get(label)
@@ -193,7 +197,7 @@ def _class_cells(arm: ArmResult, labels: Sequence[int]) -> list[str]:
             cells.append(NONE)
             continue
         values = [100 * v for v in (s.sd, s.sd_low, s.sd_high)]
-        cells.append(with_interval(*values, approximate=s.approximate))
+        cells.append(with_interval(*values, unit="", approximate=s.approximate))
     return cells
 
 
@@ -326,4 +330,4 @@ def _pair(pair: PairMean | None, scale: float = 1, unit: str = "") -> str:
     if pair is None:
         return NONE
     values = [scale * v for v in (pair.mean, pair.low, pair.high)]
-    return with_interval(*values, unit, pair.approximate)
+    return with_interval(*values, unit=unit, approximate=pair.approximate)

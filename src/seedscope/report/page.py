@@ -36,12 +36,11 @@ def html(comparison: Comparison, figures: Mapping[str, str]) -> str:
     )
     environment.filters["stacked"] = _stacked
     scores = [(s, tables.rows(comparison, s)) for s in tables.shown_scores(comparison)]
-    control = comparison.control
     return environment.from_string(TEMPLATE.read_text()).render(
         comparison=comparison,
         runs=sum(arm.runs for arm in comparison.arms),
         verdict=summary.control(comparison),
-        passed=control is not None and control.repeats.identical,
+        passed=summary.control_passed(comparison),
         sentences=[*summary.shapes(comparison), *summary.sentences(comparison)],
         scores=[(s, tables.columns(rows), rows) for s, rows in scores],
         heads=tables.HEADS,

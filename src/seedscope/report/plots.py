@@ -10,6 +10,7 @@ import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -28,7 +29,7 @@ from seedscope.report.rounding import Unit
 from seedscope.report.tables import is_tested, unit_in
 
 RUNS, BETWEEN, GREY, INK = "#3b7dd8", "#d9622b", "0.72", "0.12"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -208,7 +209,7 @@ def plot_levels(levels: Sequence[Level]) -> Figure | None:
     figure, ax = _figure(6.4, 3.6)
     for level in known:
         style = "-" if level.repeats and level.repeats.identical else "--"
-        ax.plot(level.distance, style, lw=1.4, label=level.arm)
+        ax.plot(np.asarray(level.distance), style, lw=1.4, label=level.arm)
     own = levels[0].own_distance
     if own:
         ax.axhline(own, color="0.5", lw=0.8, ls=":", label=f"{levels[0].arm}, repeats")
@@ -247,7 +248,7 @@ def draw(comparison: Comparison) -> dict[str, Figure]:
     """Return every figure that the comparison has data for, by file name."""
     score = comparison.score
     with matplotlib.rc_context(STYLE):
-        found = {
+        found: dict[str, Figure | None] = {
             "spreads": plot_spreads(comparison, score),
             "scores": plot_scores(comparison, score),
             "shares": plot_shares(comparison, score),
@@ -260,7 +261,7 @@ def draw(comparison: Comparison) -> dict[str, Figure]:
             found[f"attribution_{arm}"] = plot_attribution(result)
     first = comparison.runs.figure  # the one that answers the study's question
     names = sorted(found, key=lambda name: name != first)
-    return {name: found[name] for name in names if found[name] is not None}
+    return {name: figure for name in names if (figure := found[name]) is not None}
 
 
 def _curve(ax: Axes, curve: Curve, unit: Unit, as_image: bool) -> None:

@@ -14,11 +14,12 @@ WITHIN = 1.96 * 2**0.5  # sds that 95 % of the differences of two normal runs li
 def control(comparison: Comparison) -> str | None:
     """Return the verdict of the arm in which nothing varies."""
     arm = comparison.control
-    if arm is None:
+    repeats = arm.repeats if arm is not None else None
+    if arm is None or repeats is None:
         return None
-    if arm.repeats.identical:
+    if repeats.identical:
         return (
-            f"Control passed: {arm.repeats.runs} exact repeats ended in the same bits, "
+            f"Control passed: {repeats.runs} exact repeats ended in the same bits, "
             "so the machine adds nothing to the spreads."
         )
     whose = {
@@ -31,10 +32,16 @@ def control(comparison: Comparison) -> str | None:
         "at fault shows engine=sequential.",
     }
     return (
-        f"CONTROL FAILED: {arm.repeats.runs} exact repeats ended in "
-        f"{arm.repeats.distinct} different sets of weights. "
+        f"CONTROL FAILED: {repeats.runs} exact repeats ended in "
+        f"{repeats.distinct} different sets of weights. "
         f"{whose[comparison.runs.whose_fault(arm.name)]}"
     )
+
+
+def control_passed(comparison: Comparison) -> bool:
+    """Tell whether the arm in which nothing varies repeats bit for bit."""
+    arm = comparison.control
+    return arm is not None and arm.repeats is not None and arm.repeats.identical
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -76,10 +83,11 @@ def _levels(comparison: Comparison) -> Iterator[str]:
     found = [level for level in comparison.levels if level.repeats]
     if not found:
         return
-    differ = [level for level in found if not level.repeats.identical]
+    repeats = [(v.arm, v.repeats) for v in found if v.repeats]
+    differ = [(arm, of) for arm, of in repeats if not of.identical]
     text = f"{len(found) - len(differ)} of {len(found)} levels repeat bit for bit"
     if differ:
-        ways = [f"{v.arm} ({v.repeats.distinct} of {v.repeats.runs})" for v in differ]
+        ways = [f"{arm} ({of.distinct} of {of.runs})" for arm, of in differ]
         text += f"; with equal seeds different weights come from {', '.join(ways)}"
     same = [level.arm for level in found[1:] if _at_baseline(level)]
     if same:
@@ -107,14 +115,17 @@ def _overall(comparison: Comparison) -> Iterator[str]:
     mean = [unit.scale * v for v in (spread.mean, spread.mean_low, spread.mean_high)]
     sd = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
     apart, rough = [WITHIN * v for v in sd], spread.approximate
+    shown_mean = with_interval(
+        *mean, unit=unit.of_score, approximate=spread.mean_approximate
+    )
+    shown_sd, shown_apart = (
+        with_interval(*v, unit=unit.of_spread, approximate=rough) for v in (sd, apart)
+    )
     what = "With every source left free" if arm.free else f"In arm {arm.name}"
     yield (
         f"{what}, {comparison.score} over {spread.replicates} runs is "
-        f"{with_interval(*mean, unit.of_score, spread.mean_approximate)} with a "
-        "standard deviation of "
-        f"{with_interval(*sd, unit.of_spread, rough)}; two single runs differ by less "
-        f"than {with_interval(*apart, unit.of_spread, rough)} in 95 % of cases, were "
-        "the scores normal."
+        f"{shown_mean} with a standard deviation of {shown_sd}; two single runs differ "
+        f"by less than {shown_apart} in 95 % of cases, were the scores normal."
     )
 
 
@@ -173,9 +184,10 @@ def _difference(comparison: Comparison) -> Iterator[str]:
     if found.ratio < 1:  # the wider one first
         names = names[::-1]
         ends = [1 / v if v > 0 else float("inf") for v in (ends[0], ends[2], ends[1])]
+    shown = ratio(*ends, unit="", approximate=rough)
     yield (
         f"{count} of {len(tests)} pairs of arms differ in spread, most clearly: the "
-        f"variance of {names[0]} is {ratio(*ends, approximate=rough)} times that "
+        f"variance of {names[0]} is {shown} times that "
         f"of {names[1]}, p {_equals(first.ratio_holm)} after Holm's correction."
     )
 
@@ -187,17 +199,16 @@ def _equals(p: float) -> str:
 
 def _test_set(comparison: Comparison) -> Iterator[str]:
     found = [
-        arm
+        (arm, arm.test_set.split, bool(arm.test_set.churn))
         for arm in comparison.arms
         if arm.test_set and arm.test_set.split and arm.test_set.split.observed > 0
     ]
     if not found:
         return
-    arm = max(found, key=lambda arm: (arm.free, arm.test_set.split.observed))
-    split = arm.test_set.split
+    arm, split, labels = max(found, key=lambda one: (one[0].free, one[1].observed))
     ends = (split.share_low, split.share_high)
     part = percent(split.share, *ends, split.approximate)
-    what = "accuracy" if arm.test_set.churn else "mean squared error"
+    what = "accuracy" if labels else "mean squared error"
     yield (
         f"Of the variance of the {what} in {arm.name}, independent errors on only "
         f"{split.examples} test examples would alone make {part}."
@@ -205,13 +216,16 @@ def _test_set(comparison: Comparison) -> Iterator[str]:
 
 
 def _churn(comparison: Comparison) -> Iterator[str]:
-    found = [arm for arm in comparison.arms if _has_churn(arm)]
+    found = [
+        (arm.name, arm.test_set.churn)
+        for arm in comparison.arms
+        if arm.test_set and arm.test_set.churn and arm.test_set.churn.mean > 0
+    ]
     if not found:
         return
-    arm = max(found, key=lambda arm: arm.test_set.churn.mean)
-    churn = arm.test_set.churn
+    name, churn = max(found, key=lambda one: one[1].mean)
     yield (
-        f"Two runs of {arm.name} give a different label to "
+        f"Two runs of {name} give a different label to "
         f"{percent(churn.mean, churn.low, churn.high, churn.approximate)} of the test "
         "examples."
     )
@@ -221,19 +235,15 @@ def _ensemble(comparison: Comparison) -> Iterator[str]:
     """Say what averaging the outputs of all runs gains over one of them."""
     arm = _reference(comparison)
     found = arm.test_set.ensemble if arm and arm.test_set else None
-    if found is None:
+    if arm is None or found is None:
         return
     values = (100 * v for v in (found.gain, found.low, found.high))
-    gain = with_interval(*values, "pp", found.approximate)
+    gain = with_interval(*values, unit="pp", approximate=found.approximate)
     yield (
         f"The {found.replicates} runs of {arm.name} together, their outputs averaged, "
         f"label {100 * found.ensemble_accuracy:.1f} % of the test examples rightly, "
         f"{gain} more than one of them does."
     )
-
-
-def _has_churn(arm: ArmResult) -> bool:
-    return bool(arm.test_set and arm.test_set.churn and arm.test_set.churn.mean > 0)
 
 
 def _advice(comparison: Comparison) -> Iterator[str]:
@@ -250,7 +260,7 @@ def _advice(comparison: Comparison) -> Iterator[str]:
     runs = _runs(said.replicates, spread.replicates)
     yield (
         f"With {runs} a difference of two means is seen with "
-        f"power {said.power:g} from {with_interval(*least, unit.of_spread)} on; a "
+        f"power {said.power:g} from {with_interval(*least, unit=unit.of_spread)} on; a "
         f"difference of one standard deviation takes {said.runs_for_one_sd} runs per "
         f"arm, and knowing the standard deviation to within 20 % takes "
         f"{said.runs_for_sd_within_20_percent}."

@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from seedscope.analysis.results import ArmResult, Comparison
+from seedscope.analysis.results import ArmResult, Comparison, OnTestSet
 from seedscope.report import asked
 from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
@@ -136,7 +136,7 @@ def frame(comparison: Comparison) -> pl.DataFrame:
 
 def statistics(arm: ArmResult, score: str, unit: Unit) -> dict[str, float]:
     """Return {statistic: value} of one arm and score; these names are an interface."""
-    found = {
+    found: dict[str, float] = {
         "runs": arm.runs,
         "diverged": arm.diverged,
         "missing": arm.planned - arm.runs,
@@ -157,15 +157,15 @@ def statistics(arm: ArmResult, score: str, unit: Unit) -> dict[str, float]:
             "share_low": share.low,
             "share_high": share.high,
         }
-    if is_tested(arm, score):
-        found |= _of_test_set(arm)
+    if arm.test_set is not None and is_tested(arm, score):
+        found |= _of_test_set(arm.test_set)
     return found
 
 
 def share_of(share: Share) -> str:
     """Return a share of `all`'s variance in percent."""
     values = (100 * v for v in (share.ratio, share.low, share.high))
-    return ratio(*values, "%", approximate=share.approximate)
+    return ratio(*values, unit="%", approximate=share.approximate)
 
 
 def is_tested(arm: ArmResult, score: str) -> bool:
@@ -183,8 +183,8 @@ def _of_spread(spread: Spread) -> dict[str, float]:
     return found | {"min": spread.minimum, "max": spread.maximum}
 
 
-def _of_test_set(arm: ArmResult) -> dict[str, float]:
-    on, found = arm.test_set, {}
+def _of_test_set(on: OnTestSet) -> dict[str, float]:
+    found: dict[str, float] = {}
     for name in ("churn", "error_correlation"):
         if (pair := getattr(on, name)) is not None:
             found |= {
@@ -214,14 +214,14 @@ def _row(arm: ArmResult, score: str, unit: Unit) -> Row:
     spread, share = arm.spreads.get(score), arm.shares.get(score)
     mean = sd = span = NONE
     if spread is not None:
-        ends = [unit.scale * v for v in (spread.mean_low, spread.mean_high)]
+        low, high = (unit.scale * v for v in (spread.mean_low, spread.mean_high))
         rough = spread.mean_approximate
-        mean = with_interval(unit.scale * spread.mean, *ends, unit.of_score, rough)
+        mean = with_interval(unit.scale * spread.mean, low, high, unit.of_score, rough)
         sd = _sd(spread, unit)
-        decimals = places(*ends)
+        decimals = places(low, high)
         if spread.replicates > 1:
-            found = (unit.scale * v for v in (spread.minimum, spread.maximum))
-            span = extremes(*found, decimals)
+            least, most = (unit.scale * v for v in (spread.minimum, spread.maximum))
+            span = extremes(least, most, decimals)
     tested = arm.test_set if is_tested(arm, score) else None
     return Row(
         arm=arm.name,
@@ -244,7 +244,8 @@ def _sd(spread: Spread, unit: Unit) -> str:
     if spread.replicates < 2:
         return NONE
     values = [unit.scale * v for v in (spread.sd, spread.sd_low, spread.sd_high)]
-    return with_interval(*values, unit.of_spread, spread.approximate)
+    rough = spread.approximate
+    return with_interval(*values, unit=unit.of_spread, approximate=rough)
 
 
 def _runs(arm: ArmResult, spread: Spread | None) -> str:

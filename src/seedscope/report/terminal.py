@@ -22,7 +22,7 @@ def show(comparison: Comparison, console: Console) -> None:
         console.print()
     control = summary.control(comparison)
     if control:
-        style = "green" if comparison.control.repeats.identical else "bold red"
+        style = "green" if summary.control_passed(comparison) else "bold red"
         console.print(escape(control), style=style, highlight=False)
     for sentence in summary.sentences(comparison):
         console.print(escape(sentence), highlight=False)

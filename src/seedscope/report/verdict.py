@@ -53,14 +53,14 @@ def verdict(found: TwoGroups) -> str:
     told = found.verdict
     names = {"a": found.a, "b": found.b}
     test = f"{_p(told.difference)}{how(found)}"
-    if told.word == EQUIVALENT:
+    if told.equivalence is not None and told.word == EQUIVALENT:
         return (
             f"{found.score}: {found.a} and {found.b} are equivalent within "
             f"±{margin(found)}: {found.a} - {found.b} is {_narrow(found)} (two "
             f"one-sided tests, p {_equals(told.equivalence.p)}, {how(found)})."
         )
-    if told.word in (BETTER, HIGHER):
-        first = told.favours if told.word == BETTER else told.higher
+    first = told.favours if told.word == BETTER else told.higher
+    if first is not None and told.word in (BETTER, HIGHER):
         second = "b" if first == "a" else "a"
         text = (
             f"{found.score}: {names[first]} is {told.word} than {names[second]} by "
@@ -184,12 +184,14 @@ def _plan(found: TwoGroups) -> str | None:
 def _shown(found: TwoGroups, value: float, interval: Interval) -> str:
     shown = unit(found)
     values = (shown.scale * v for v in (value, interval.low, interval.high))
-    return with_interval(*values, shown.of_spread, interval.approximate)
+    rough = interval.approximate
+    return with_interval(*values, unit=shown.of_spread, approximate=rough)
 
 
 def _narrow(found: TwoGroups) -> str:
     """Return A - B with the interval that belongs to two one-sided tests."""
-    interval = found.verdict.equivalence.interval
+    equivalence = found.verdict.equivalence
+    interval = (equivalence or found.verdict.difference).interval
     shown = _shown(found, found.verdict.difference.value, interval)
     return f"{shown}, {100 * interval.level:g} % interval"
 

@@ -7,6 +7,7 @@ correction for several tests is not Holm's.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -327,8 +328,10 @@ def _by_design(
     errors, dofs = np.array([p.error for p in parts]), np.array([p.dof for p in parts])
     error = np.sqrt((errors**2).sum())
     if not 0 < value < 1 or error == 0:
-        runs = [_independent(arm, d) for arm, d in zip((a, b), designs, strict=True)]
-        return _newcombe(value, *runs, level)
+        first, second = (
+            _independent(arm, d) for arm, d in zip((a, b), designs, strict=True)
+        )
+        return _newcombe(value, first, second, level)
     dof = error**4 / (errors**4 / dofs).sum()
     half = stats.t.ppf((1 + level) / 2, dof) * error / (value * (1 - value))
     low, high = expit(logit(value) + np.array([-half, half]))
@@ -483,8 +486,8 @@ def _effect_size(
     correction = np.exp(gammaln(dof / 2) - gammaln((dof - 1) / 2) - np.log(dof / 2) / 2)
     g = correction * (welch(a, b, level).value / pooled)
     if by_design is not None:
-        ends = (float(correction * v / pooled) for v in by_design.interval.ends)
-        return EffectSize(float(g), Interval(*ends, level, "shared seeds", True))
+        low, high = (float(correction * v / pooled) for v in by_design.interval.ends)
+        return EffectSize(float(g), Interval(low, high, level, "shared seeds", True))
     error = np.sqrt((n + m) / (n * m) + g**2 / (2 * (n + m)))
     half = stats.norm.ppf((1 + level) / 2) * error
     rough = min(n, m) < 5
@@ -499,12 +502,14 @@ def _newcombe(value: float, n: int, m: int, level: float) -> tuple[float, float]
 
     def excess(theta: float) -> float:
         spread = 1 + half * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return (theta - value) ** 2 - z**2 * theta * (1 - theta) * spread / (n * m)
+        return float(
+            (theta - value) ** 2 - z**2 * theta * (1 - theta) * spread / (n * m)
+        )
 
     # 0 and 1 solve the equation for a value of 0 or 1; the other root is wanted.
     inner = 1e-12
-    low = 0.0 if value <= inner else brentq(excess, 0.0, min(value, 1 - inner))
-    high = 1.0 if value >= 1 - inner else brentq(excess, max(value, inner), 1.0)
+    low: Any = 0.0 if value <= inner else brentq(excess, 0.0, min(value, 1 - inner))
+    high: Any = 1.0 if value >= 1 - inner else brentq(excess, max(value, inner), 1.0)
     return float(low), float(high)
 
 

@@ -245,9 +245,8 @@ def _pair_sums(
         at_least[u] = np.array([pairs, half])
     found = {}
     for u in subsets:
-        pairs, half = sum(
-            (-1) ** (len(w) - len(u)) * at_least[w] for w in subsets if u <= w
-        )
+        signed = [(-1) ** (len(w) - len(u)) * at_least[w] for w in subsets if u <= w]
+        pairs, half = np.sum(signed, axis=0)
         pairs = round(pairs)
         found[u] = (float(pairs), float(half / pairs) if pairs else 0.0)
     return found
@@ -273,7 +272,8 @@ def _weights(
     of_mean = np.where(nothing, joined / runs**2 / apart, -1.0 / runs**2)
     np.fill_diagonal(of_mean, 0.0)
     of_one = nothing / apart
-    return tuple(np.diag(w.sum(axis=1)) - w for w in (of_mean, of_one))
+    one, other = (np.diag(w.sum(axis=1)) - w for w in (of_mean, of_one))
+    return one, other
 
 
 def _covariance(

@@ -189,7 +189,7 @@ class Lease:
                 beat = run.data.tags.get(HEART, "")
                 last = before.get(run.info.run_id)
                 known = last is not None and last[0] == beat
-                self._seen[run.info.run_id] = last if known else (beat, now)
+                self._seen[run.info.run_id] = last if last and known else (beat, now)
             # One that came and went counts too, and one that ended since the last look.
             if others or before or ids - self._known:
                 self.company = True

@@ -18,6 +18,7 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
+from sqlalchemy import exc
 
 PATIENCE = 5  # seconds that a server or database is given to answer
 LOCKED = 300  # seconds that others are given to make and open a SQLite database
@@ -63,7 +64,7 @@ def _database(uri: str) -> sqlalchemy.URL:
     try:
         url = sqlalchemy.make_url(uri)
         url.get_dialect()
-    except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError):
+    except (exc.ArgumentError, exc.NoSuchModuleError):
         raise ValueError(
             "is no store; write sqlite:///<file>, postgresql://<host>/<database> or "
             "http://<server>"
@@ -146,7 +147,7 @@ def _database_alone(url: sqlalchemy.URL) -> Iterator[None]:
     except ModuleNotFoundError as error:
         extra = "; install seedscope[postgres]" if "psycopg" in str(error) else ""
         raise ValueError(f"needs a driver: {error}{extra}") from None
-    except sqlalchemy.exc.SQLAlchemyError as error:
+    except exc.SQLAlchemyError as error:
         raise ValueError(f"cannot be used: {first_line(error)}") from None
     with closing(connection):
         if url.get_backend_name() == "postgresql":  # released with the connection

@@ -167,7 +167,7 @@ def _remove(store: Store, study_id: str, name: str) -> None:
         for path in folder.glob(f"*/{glob.escape(name)}.*"):
             path.unlink(missing_ok=True)
         return
-    place = store.client.get_run(study_id).info.artifact_uri
+    place = str(store.client.get_run(study_id).info.artifact_uri)
     for path in _far(store, study_id):
         if Path(path).stem == name:
             get_artifact_repository(place).delete_artifacts(path)

@@ -15,11 +15,11 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import requests
-import sqlalchemy
 import tenacity
 from mlflow import environment_variables as variables
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy import exc
 
 from seedscope.study.secrets import redacted
 
@@ -151,9 +151,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _means_away(error: BaseException) -> bool:
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
+    if isinstance(error, exc.DBAPIError):
         return _database_is_away(error)
-    if isinstance(error, sqlalchemy.exc.PendingRollbackError):
+    if isinstance(error, exc.PendingRollbackError):
         return True  # the connection was lost in the middle of a transaction
     if isinstance(error, requests.exceptions.HTTPError):
         code = error.response.status_code if error.response is not None else 0
@@ -162,7 +162,7 @@ def _means_away(error: BaseException) -> bool:
         "TEMPORARILY_UNAVAILABLE",
         "RESOURCE_EXHAUSTED",
     ):
-        return not isinstance(error.__cause__, sqlalchemy.exc.DBAPIError)
+        return not isinstance(error.__cause__, exc.DBAPIError)
     away = requests.exceptions
     return isinstance(
         error,
@@ -173,12 +173,12 @@ def _means_away(error: BaseException) -> bool:
     )
 
 
-def _database_is_away(error: sqlalchemy.exc.DBAPIError) -> bool:
+def _database_is_away(error: exc.DBAPIError) -> bool:
     if type(error.orig).__module__.startswith("sqlite3"):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
     if error.connection_invalidated:
         return True
-    if not isinstance(error, sqlalchemy.exc.OperationalError):
+    if not isinstance(error, exc.OperationalError):
         return False
     state = getattr(error.orig, "sqlstate", None)
     return state is None or state.startswith(GONE)

@@ -86,7 +86,7 @@ def _fitting(note: str) -> str:
 def _delete_old(store: Store, study_id: str, files: Path) -> None:
     """Delete what an earlier comparison stored and this one does not replace."""
     repository = get_artifact_repository(
-        store.client.get_run(study_id).info.artifact_uri
+        str(store.client.get_run(study_id).info.artifact_uri)
     )
     new = {f"{FOLDER}/{path.relative_to(files)}" for path in files.rglob("*")}
     for folder in (FOLDER, f"{FOLDER}/figures", f"{FOLDER}/tables"):

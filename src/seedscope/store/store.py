@@ -169,5 +169,8 @@ def _create(client: MlflowClient, uri: str, tracking: Tracking) -> Experiment:
     try:
         made = client.create_experiment(tracking.experiment, artifacts)
     except MlflowException:  # another process made it in the meantime
-        return client.get_experiment_by_name(tracking.experiment)
+        found = client.get_experiment_by_name(tracking.experiment)
+        if found is None:
+            raise
+        return found
     return client.get_experiment(made)

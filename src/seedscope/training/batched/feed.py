@@ -91,7 +91,9 @@ class Feed:
             bounds: where each step starts and stops; a smaller last batch is filled up.
         """
         size = bounds[0][1] - bounds[0][0]
-        row_bytes = self._x.dtype.size * math.prod(map(int, self._x.shape[1:]))
+        row_bytes = self._x.dtype.size * math.prod(
+            size or 1 for size in self._x.shape[1:].as_list()
+        )
         each = steps_in_call(len(bounds), row_bytes * size * len(self._examples))
         order = np.stack([orders[epoch] for orders in self._orders])
         x_rows = np.take_along_axis(self._train, order, axis=1)

@@ -56,7 +56,7 @@ class OneRun:
     def _loss(self, y: Tensor, outputs: Tensor, present: Tensor) -> Tensor:
         if not self.padded:
             return self.objective.loss(y, outputs)
-        mean = self.objective.loss(y, outputs, sample_weight=present)
+        mean: Any = self.objective.loss(y, outputs, sample_weight=present)
         whole = tf.cast(tf.size(present), present.dtype) / tf.reduce_sum(present)
         return mean * tf.cast(whole, mean.dtype)
 
@@ -80,13 +80,13 @@ class OneRun:
         trainable, other, numbers, x, y, present = given
         outputs, _, losses = self._call(trainable, other, numbers, x, False)
         goal = self.objective
-        mean = goal.loss(y, outputs, sample_weight=present)
+        mean: Any = goal.loss(y, outputs, sample_weight=present)
         total = tf.cast(mean, present.dtype) * tf.cast(tf.size(present), present.dtype)
         sums = [
             tf.reduce_sum(_each(metric(y, outputs), present) * present)
             for metric in goal.metrics.values()
         ]
-        extra = keras.ops.sum(losses) if losses else 0.0
+        extra: Any = keras.ops.sum(losses) if losses else 0.0
         return outputs, tf.stack([total, *sums, tf.cast(extra, present.dtype)])
 
     def _call(

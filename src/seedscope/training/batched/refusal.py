@@ -172,7 +172,7 @@ def _optimizer(run: Run) -> str | None:
         with stateless_optimizers():
             values, slots = stepped.stateless_apply(slots, gradients, values)
     for variable, value in zip(variables, values, strict=True):
-        if not np.allclose(variable, value, atol=1e-5):
+        if not np.allclose(np.asarray(variable), np.asarray(value), atol=1e-5):
             name = type(fitted).__name__
             return f"optimizer {name} steps otherwise in Keras' stateless way"
     return None

@@ -147,7 +147,7 @@ def _watch(model: keras.Model) -> list[np.ndarray]:
 
     def keep(x: np.ndarray) -> np.ndarray:
         seen.append(x)
-        return np.int32(0)
+        return np.zeros((), np.int32)
 
     def compute_loss(
         x: Any = None,

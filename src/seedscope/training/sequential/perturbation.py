@@ -1,6 +1,7 @@
 """Flip one bit of one live initial weight (Summers and Dinneen 2021, section 3.1)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -44,7 +45,7 @@ def _gradients(
     model: keras.Model, objective: Objective, x: np.ndarray, y: np.ndarray
 ) -> list[np.ndarray]:
     with tf.GradientTape() as tape:
-        loss = objective.loss(y, model(x, training=False))
+        loss: Any = objective.loss(y, model(x, training=False))
     gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
     return [np.zeros(1) if g is None else np.asarray(g) for g in gradients]
 

@@ -3,6 +3,8 @@
 The layers before it stay as they were built: polynomial features make a polynomial fit.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from scipy.linalg import lstsq
@@ -27,11 +29,13 @@ def solve(task: Task, recorder: Recorder) -> None:
     if task.objective.task != "regression" or model.losses:
         raise ValueError("loop=solve minimizes the squared error of a regression alone")
     features = keras.Model(model.inputs[0], last.input)
-    columns = keras.ops.convert_to_numpy(features(task.x, training=False))
+    columns = np.asarray(keras.ops.convert_to_numpy(features(task.x, training=False)))
     columns = np.append(columns, np.ones_like(columns[:, :1]), axis=1)
-    solution, *_ = lstsq(columns, task.y.astype(columns.dtype))
-    last.kernel.assign(solution[:-1])
-    last.bias.assign(solution[-1])
+    found: Any = lstsq(columns, task.y.astype(columns.dtype))
+    solution = found[0]
+    weights: Any = last
+    weights.kernel.assign(solution[:-1])
+    weights.bias.assign(solution[-1])
     _, scores = recorder.score(task.x, task.y)
     values = np.array([scores[name] for name in recorder.names], np.float32)
     recorder.batch(values, scores)

@@ -24,7 +24,8 @@ def register(name: str) -> Any:
 
 def runs(node: Any) -> int:
     """Return how many runs are mapped over."""
-    (count,) = np.ravel(tensor_util.constant_value(node.pfor.loop_len_vector))
+    known: Any = tensor_util.constant_value(node.pfor.loop_len_vector)
+    (count,) = np.ravel(known)
     return int(count)
 
 
