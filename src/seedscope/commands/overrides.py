@@ -22,6 +22,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedscope.commands import hints
 from seedscope.study import places, scripts
 from seedscope.study.characters import harmless
 from seedscope.study.functions import without_bytes
@@ -29,6 +30,7 @@ from seedscope.study.secrets import redacted
 from seedscope.study.settings import flat
 from seedscope.study.words import NOT_DECIDING
 
+MISTAKES = (HydraException, OmegaConfBaseException, ValueError, TypeError)
 NOT_SETTINGS = (
     "factor",
     "study",
@@ -155,8 +157,45 @@ def composed(name: str, words: Sequence[str], hydra: bool = False) -> DictConfig
             else initialize_config_dir(folder, version_base="1.3")
         ):
             return compose(name, overrides=chosen, return_hydra_config=hydra)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(_lines(error)) from None
+    except MISTAKES as error:
+        said = _without_places(error)
+    raise ValueError(
+        hints.hint(said, chosen, lambda: _keys(name, chosen), lambda w: _works(name, w))
+    )
+
+
+def _keys(name: str, words: Sequence[str]) -> list[str]:
+    """Return every key that there is with the files of conf/ that words choose."""
+    files = [word for word in words if re.fullmatch(r"[a-z]+=\w+", word)]
+    return _flat(composed(name, [word for word in files if _works(name, [word])]))
+
+
+def _flat(config: DictConfig, before: str = "") -> list[str]:
+    found: list[str] = []
+    for key in config:
+        found.append(f"{before}{key}")
+        inside = None if OmegaConf.is_missing(config, key) else config[key]
+        if isinstance(inside, DictConfig):
+            found += _flat(inside, f"{before}{key}.")
+    return found
+
+
+def _works(name: str, words: Sequence[str]) -> bool:
+    try:
+        with initialize_config_dir(str(places.conf()), version_base="1.3"):
+            compose(name, overrides=list(words))
+    except MISTAKES:
+        return False
+    return True
+
+
+def check_sweep(words: Sequence[str]) -> None:
+    """Refuse flags that Hydra does not have, and several values without `-m`."""
+    flags = [word for word, flag in _told_apart(words) if flag]
+    hints.check_flags(flags, (*FLAGS, *SHORT))
+    several = [p.input_line for p in _parsed(words) if p.is_sweep_override()]
+    if "hydra.mode=MULTIRUN" not in words:
+        hints.check_several(several, flags)
 
 
 def fixed(words: Sequence[str]) -> list[str]:
@@ -175,10 +214,14 @@ def swept_values(words: Sequence[str]) -> list[list[str]]:
 
 def _parsed(words: Sequence[str]) -> list[Override]:
     plain = [word for word, flag in _told_apart(words) if not flag]
-    try:
-        return OverridesParser.create().parse_overrides(plain)
-    except HydraException as error:
-        raise ValueError(_lines(error)) from None
+    hints.check_words(plain)
+    parser = OverridesParser.create()
+    for word in plain:
+        try:
+            parser.parse_override(word)
+        except HydraException:
+            raise ValueError(hints.unreadable(word)) from None
+    return parser.parse_overrides(plain)
 
 
 def informs(words: Sequence[str]) -> bool:
@@ -272,6 +315,23 @@ def _stop(*_: object) -> None:
 FULL = re.compile(r"No space left|File too large|quota exceeded|disk is full")
 ROOM = "; make room, or set TMPDIR to a folder with room"
 OUTSIDE = ("mlflow", "sqlalchemy", "requests", "duckdb", "polars", "pyarrow")
+SHORT = ("-h", "-m", "-c", "-p", "-r", "-i", "-cp", "-cn", "-cd", "-sc")
+FLAGS = (
+    "--help",
+    "--hydra-help",
+    "--version",
+    "--cfg",
+    "--resolve",
+    "--package",
+    "--run",
+    "--multirun",
+    "--shell-completion",
+    "--config-path",
+    "--config-name",
+    "--config-dir",
+    "--experimental-rerun",
+    "--info",
+)
 FOLDER_FLAGS = ("--config-path", "-cp")
 VALUED = (
     *FOLDER_FLAGS,
@@ -300,28 +360,14 @@ def _told_apart(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
         value = flag and word in VALUED
 
 
-def _lines(error: Exception) -> str:
-    """Return what Hydra says in one line, without where it searched and its advice."""
+def _without_places(error: BaseException) -> str:
+    """Return what Hydra says and why, without where it searched."""
     said = str(error).partition("Config search path:")[0]
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return " ".join(line for line in lines if "HYDRA_FULL_ERROR" not in line)
+    if "Error merging" in said and error.__cause__ is not None:
+        said += f": {error.__cause__}"
+    return said
 
 
 def _is_flag(word: str) -> bool:
     """Tell whether a word is one of Hydra's own flags."""
-    return word in (
-        "--help",
-        "--hydra-help",
-        "--version",
-        "--cfg",
-        "--resolve",
-        "--package",
-        "--run",
-        "--multirun",
-        "--shell-completion",
-        "--config-path",
-        "--config-name",
-        "--config-dir",
-        "--experimental-rerun",
-        "--info",
-    )
+    return word in FLAGS

@@ -27,6 +27,7 @@ import seedscope
 from seedscope.commands import compare, control
 from seedscope.commands.overrides import (
     check_door,
+    check_sweep,
     composed,
     fixed,
     flags_first,
@@ -39,7 +40,7 @@ from seedscope.commands.overrides import (
     told_in_one_line,
     users_folder_first,
 )
-from seedscope.study import code, identity, places, settings
+from seedscope.study import code, identity, paper, places, settings
 from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
 from seedscope.study.secrets import redacted
@@ -236,15 +237,25 @@ class Failures:
 
 def _check(words: Sequence[str]) -> Tracking:
     """Refuse what can be seen on paper, before anything slow; return where it goes."""
+    check_sweep(words)
     config = composed("train", words)
     many = swept_values(words)
-    for choices in many:
+    for number, choices in enumerate(many):
+        others = [own[0] for own in (*many[:number], *many[number + 1 :])]
         for choice in choices[:FIRST]:
-            composed("train", [*fixed(words), choice])
+            _read(composed("train", [*fixed(words), *others, choice]))
     check_door(config)
     if not many:  # what is swept may be what makes a configuration whole
-        settings.read(config, "checked")
+        _read(config)
     return settings.tracking(config)
+
+
+def _read(config: DictConfig) -> None:
+    """Read one job as it will be read."""
+    study = settings.read(config, "checked")
+    engines.check(study.engine.name)
+    launchers.check(study.launcher.name)
+    paper.check_size(len(study.arms), study.replicates)
 
 
 def _run_jobs(words: Sequence[str]) -> None:

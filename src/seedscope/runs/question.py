@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seedscope.runs import condition
 from seedscope.runs.at import parse
+from seedscope.study import paper
 from seedscope.study.direction import read_better
 from seedscope.study.frozen import schema_of
 from seedscope.study.words import Tracking
@@ -67,7 +68,7 @@ def read(config: DictConfig) -> Question:
         schema = schema_of(Question)
         question: Any = OmegaConf.to_object(OmegaConf.merge(schema, config))
     except OmegaConfBaseException as error:
-        reason = str(error.msg).splitlines()[0]
+        reason = paper.with_mend(str(error.msg))
         raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None
     question = replace(question, better=read_better(question.better))
     _check_values(question)
@@ -77,6 +78,10 @@ def read(config: DictConfig) -> Question:
 
 
 def _check_values(question: Question) -> None:
+    for key in ("name", "experiment", "table", "a", "b", "output"):
+        if getattr(question, key) == "":
+            raise ValueError(f"{key}= is empty; give a name, or leave it out")
+    paper.check_uri("tracking.uri", question.tracking.uri)
     if not 0 < question.level < 1:
         raise ValueError(f"level={question.level} must be between 0 and 1, e.g. 0.95")
     if (question.a is None) != (question.b is None):

@@ -3,16 +3,15 @@
 Every mistake that can be seen on paper is refused here, before TensorFlow is imported.
 """
 
-import importlib.util
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seedscope.study import scripts
+from seedscope.study import paper, scripts
 from seedscope.study.arms import arm_name
 from seedscope.study.direction import read_better
 from seedscope.study.frozen import frozen, schema_of, thawed
@@ -160,7 +159,7 @@ def tracking(config: DictConfig) -> Tracking:
         made: Any = OmegaConf.to_object(OmegaConf.merge(schema, config.tracking))
         return made
     except OmegaConfBaseException as error:
-        reason = str(error.msg).splitlines()[0]
+        reason = paper.with_mend(str(error.msg))
         raise ValueError(f"tracking.{error.full_key}: {reason}") from None
 
 
@@ -181,9 +180,10 @@ def _typed(config: DictConfig) -> _Schema:
         schema = schema_of(_Schema)
         whole = frozen(OmegaConf.to_object(OmegaConf.merge(schema, config)))
     except OmegaConfBaseException as error:
-        reason = str(error.msg).splitlines()[0]
+        reason = paper.with_mend(str(error.msg))
         raise ValueError(f"{error.full_key or 'configuration'}: {reason}") from None
     _check_values(whole)
+    _check_paper(whole, config)
     return whole
 
 
@@ -219,6 +219,24 @@ def _check_values(whole: _Schema) -> None:
     _check_runtime(whole)
     for component in COMPONENTS:
         _check_target(component, getattr(whole, component))
+
+
+def _check_paper(whole: _Schema, config: DictConfig) -> None:
+    """Refuse values of the right type that cannot be meant; see `paper`."""
+    typed = flat(asdict(whole))
+    paper.check_numbers(typed)
+    paper.check_switches(typed, flat(OmegaConf.to_container(config, resolve=True)))
+    paper.check_name("name", whole.name)
+    paper.check_name("factor.name", whole.factor.name, path=True)
+    paper.check_name("tracking.experiment", whole.tracking.experiment)
+    paper.check_uri("tracking.uri", whole.tracking.uri)
+    paper.check_loop(whole.loop.loss, whole.loop.metrics)
+    paper.check_answer(  # a program of the user's own may have scores of any name
+        whole.answer.score if whole.script.name is None else None,
+        whole.answer.figure,
+        whole.loop.metrics,
+        whole.split.validation > 0,
+    )
 
 
 def _check_runtime(whole: _Schema) -> None:
@@ -290,15 +308,7 @@ def _check_target(component: str, options: dict[str, Any]) -> None:
         )
     if BYTES in options:
         return
-    try:
-        found = importlib.util.find_spec(target.split(".")[0])
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
-        raise ValueError(
-            f"{where}={target}: no module {target.split('.')[0]!r}; put its folder on "
-            "PYTHONPATH"
-        )
+    paper.check_component(component, options)
     for key, value in flat(options).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{component}.{key}={value} must be a finite number")
@@ -362,6 +372,7 @@ def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:
     """Return the settings of one arm: the configuration with a level put in."""
     config = DictConfig(OmegaConf.to_container(config, resolve=True))
     for key, value in level.items():
+        paper.check_level(key, level)
         free = key.startswith(("script.args.", "script.environment."))
         if not free and OmegaConf.select(config, key, default=config) is config:
             raise ValueError(
@@ -369,7 +380,12 @@ def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:
                 "listed by --cfg job"
             )
         OmegaConf.update(config, key, thawed(value), merge=False, force_add=free)
-    whole = _typed(config)
+    try:
+        whole = _typed(config)
+    except ValueError as error:
+        said = str(error).removeprefix("configuration: ")
+        where = "" if said == str(error) else "factor.levels: "
+        raise ValueError(f"{where}{said}") from None
     return Settings(**{key: getattr(whole, key) for key in Settings.__annotations__})
 
 
