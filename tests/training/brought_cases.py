@@ -170,3 +170,125 @@ def autoencoder(input_shape):
 
 def raises(input_shape, outputs):
     raise ValueError("shapes (3,) and (4,) not aligned")  # the user must learn where
+
+
+# ---- more kinds ---------------------------------------------------------------------
+
+
+def two_paths(outputs=3):
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    hidden = layers.Dense(8, "relu")(layers.Concatenate()([left, right]))
+    answer = layers.Dense(outputs, "softmax")(hidden)
+    return keras.Model({"left": left, "right": right}, answer)
+
+
+def sigmoid(input_shape, outputs):
+    return keras.Sequential(
+        [keras.Input(input_shape), layers.Dense(outputs, "sigmoid")]
+    )
+
+
+def linear(input_shape, outputs):
+    return keras.Sequential([keras.Input(input_shape), layers.Dense(outputs)])
+
+
+def itself(examples=60):
+    x, _ = blobs(examples)
+    return x, x
+
+
+def images(examples=60):
+    x = np.random.default_rng(2).random((examples, 8, 8, 1), "float32")
+    return x, x
+
+
+def image_to_image(input_shape):
+    return keras.Sequential(
+        [keras.Input(input_shape), layers.Conv2D(4, 3, padding="same"),
+         layers.Conv2D(1, 3, padding="same")]
+    )  # fmt: skip
+
+
+def two_targets(examples=60):
+    x, y = blobs(examples)
+    return x, {"kind": y, "size": x[:, :1]}
+
+
+def two_heads(input_shape):
+    inputs = keras.Input(input_shape)
+    hidden = layers.Dense(8, "relu")(inputs)
+    kind = layers.Dense(3, "softmax", name="kind")(hidden)
+    return keras.Model(
+        inputs, {"kind": kind, "size": layers.Dense(1, name="size")(hidden)}
+    )
+
+
+def parts(examples=90, batched=True, shuffled=False):
+    x, y = blobs(examples)
+    whole = tf.data.Dataset.from_tensor_slices((x, y))
+    made = [whole.take(60), whole.skip(60).take(15), whole.skip(75)]
+    if shuffled:
+        made[0] = made[0].shuffle(60)
+    return tuple(one.batch(16) if batched else one for one in made)
+
+
+class Batches(keras.utils.PyDataset):
+    """Blobs in batches of 16."""
+
+    def __init__(self, start, stop):
+        super().__init__()
+        self.x, self.y = (array[start:stop] for array in blobs(80))
+
+    def __len__(self):
+        return -(-len(self.x) // 16)
+
+    def __getitem__(self, place):
+        rows = slice(16 * place, 16 * place + 16)
+        return self.x[rows], self.y[rows]
+
+
+def sequences():
+    return Batches(0, 60), Batches(60, 80)
+
+
+class Walk:
+    """An object with a length that yields batches anew each time."""
+
+    def __init__(self, start, stop):
+        self.batches = Batches(start, stop)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        return (self.batches[place] for place in range(len(self)))
+
+
+def walks():
+    return Walk(0, 60), Walk(60, 80)
+
+
+def shuffled_alone():
+    return tf.data.Dataset.from_tensor_slices(blobs(60)).shuffle(60)
+
+
+def endless():
+    return tuple(one.repeat() for one in parts())
+
+
+def a_generator():
+    return (batch for batch in [blobs(10)])
+
+
+def empty_test():
+    x, y = blobs(20)
+    return (x, y), (x[:0], y[:0])
+
+
+def many_classes():
+    x, y = blobs(30)
+    return x, np.where(y == 0, 200_000_000, y)
+
+
+def words():
+    return blobs(20)[0], np.array(["cat", "dog"] * 10)

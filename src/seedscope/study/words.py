@@ -41,8 +41,10 @@ class Loop:
     shuffle_buffer: int
     schedule: str
     patience: int
-    loss: str
-    metrics: list[str]
+    loss: Any  # a name, or options with a `_target_`
+    metrics: Any  # a list of them, or one for each output
+    callbacks: list[Any]
+    class_weight: Any  # class -> weight
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import tensorflow as tf
 from seedscope.study.seeds import stream_seed
 from seedscope.task import initial
 from seedscope.task import noise as draws_of
+from seedscope.task.data.labels import Labels
 from seedscope.task.parts import call
 
 LISTED = 8  # weights that are named; the others are counted
@@ -106,7 +107,7 @@ def build(
             (without the batch) and `outputs`, where it takes them.
         sample: a few examples, shape (examples, ...): layers that are built when first
             called are built here.
-        classes: number of classes; 0: regression.
+        classes: what the labels hold, or the number of classes; 0: regression.
         seeds: source -> seed.
 
     Raises:
@@ -137,19 +138,18 @@ def build(
     )
 
 
-def make_model(
-    options: Mapping[str, Any], sample: np.ndarray, classes: int
-) -> keras.Model:
+def make_model(options: Mapping[str, Any], sample: Any, classes: Any) -> keras.Model:
     """Return a model as its function makes it, with the draws that Keras gives it.
 
     Raises:
         ValueError: the function does not take its options, or returns no Keras model.
     """
+    shape = keras.tree.map_structure(lambda array: tuple(array.shape[1:]), sample)
     model = call(
         options,
         "model",
-        input_shape=tuple(sample.shape[1:]),
-        outputs=1 if classes in (0, 2) else classes,
+        input_shape=shape,
+        outputs=Labels.of(classes).width,
     )
     if not isinstance(model, keras.Model):
         raise ValueError(
@@ -163,7 +163,7 @@ def make_model(
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
             f"model={options.get('name', options['_target_'])} does not take "
-            f"examples of shape {sample.shape[1:]}: {str(error).strip()}"
+            f"examples of shape {shape}: {str(error).strip()}"
         ) from None
     return model
 

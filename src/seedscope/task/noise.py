@@ -66,7 +66,7 @@ def _found_out(model: keras.Model, sample: Any, seed: int, name: str) -> Unnamed
         ValueError: under one seed it answers twice otherwise.
     """
     own = {id(generator) for generator in _named(model)}
-    with _noted() as used, _left_alone(model):
+    with _noted() as used, left_alone(model):
         _answer(model, sample, seed)
     states = tuple(g.state for g in used if id(g) not in own)
     elsewhere = stream_seed(seed, "elsewhere")
@@ -85,7 +85,7 @@ def _found_out(model: keras.Model, sample: Any, seed: int, name: str) -> Unnamed
 def _repeated(
     model: keras.Model, sample: Any, seed: int, states: Sequence[Any]
 ) -> list[np.ndarray]:
-    with _left_alone(model):
+    with left_alone(model):
         for ordinal, state in enumerate(states):
             state.assign(stray(seed, ordinal))
         return _answer(model, sample, seed)
@@ -106,7 +106,7 @@ def _close(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 @contextmanager
-def _left_alone(model: keras.Model) -> Iterator[None]:
+def left_alone(model: keras.Model) -> Iterator[None]:
     """Put back what a call in training changes: statistics, states of generators."""
     held = [(v, np.asarray(v)) for v in model.variables]
     try:

@@ -48,7 +48,7 @@ def without_effect(run: Run, built: Built) -> dict[str, str]:
             "the model has no augmentation layer; use images and one that has, such "
             "as model=cnn with model.augmentation=0.1"
         )
-    if not uses_data_seed(run):
+    if "data" in run.vary and not uses_data_seed(run):
         reasons["data"] = (
             "the data set is fixed: its function takes no `seed`; use data=synthetic, "
             "or split.label_noise above 0"

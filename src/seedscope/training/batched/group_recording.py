@@ -78,7 +78,10 @@ class GroupRecorder:
             scores=on_test(dict(zip(self._names, map(float, test), strict=True))),
             weights_sha256=tuple(s[number] for s in self._sha256[: epochs + 1]),
             predictions=Predictions(
-                examples.test_rows, examples.y_test, answers.astype(np.float32), labels
+                examples.test_rows,
+                goal.truth(examples.y_test),
+                answers.astype(np.float32),
+                labels,
             ),
             digests=dict(examples.digests) | {"order": digest([group.orders[number]])},
             seconds=seconds,
@@ -102,6 +105,8 @@ class GroupRecorder:
             "jit": "True",
         }
         facts |= group.program.built.facts()
+        facts["optimizer"] = group.program.optimizer(group.runs[number])
+        facts["loss"] = group.program.objective.loss.name
         if perturbed := group.perturbed[number]:
             facts["perturbed_weight"] = perturbed
         return facts

@@ -7,6 +7,7 @@ and the jobs of a sweep mostly train runs of the same kind.
 
 import json
 from collections import OrderedDict
+from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -18,7 +19,6 @@ from seedscope.task.objective import objective
 from seedscope.task.optimizer import build_optimizer
 from seedscope.task.orders import batch_bounds
 from seedscope.training.batched.cost import group_width
-from seedscope.training.batched.feed import fed
 from seedscope.training.batched.initial import drawer
 from seedscope.training.batched.numbers import numbers_of
 from seedscope.training.batched.program import Program, compile_program
@@ -41,7 +41,7 @@ def kind_of(run: Run, examples: Examples) -> str:
             [loop.epochs, loop.batch_size, loop.drop_remainder, loop.schedule],
             [loop.patience, loop.loss, loop.metrics, settings.runtime.precision],
             [examples.x.dtype.str, examples.x.shape[1:], len(examples.parts.train)],
-            [examples.y.dtype.str, examples.y.shape[1:], examples.classes],
+            [examples.y.dtype.str, examples.y.shape[1:], asdict(examples.labels)],
             [len(examples.parts.validation) > 0],
         ],
         sort_keys=True,
@@ -70,10 +70,10 @@ def _make_program(run: Run, examples: Examples, group_size: int | None) -> Progr
         raise ValueError("loop.patience needs validation data: raise split.validation")
     count = len(examples.parts.train)
     steps = len(batch_bounds(count, loop.batch_size, loop.drop_remainder))
-    sample = fed(examples.x[examples.parts.train[:32]])
+    sample = examples.sample
 
     def build_for(run: Run) -> Built:
-        return build(settings.model, sample, examples.classes, run.seeds)
+        return build(settings.model, sample, examples.labels, run.seeds)
 
     built = build_for(run)
     outputs = keras.ops.convert_to_numpy(built.model(sample, training=False))
@@ -81,7 +81,7 @@ def _make_program(run: Run, examples: Examples, group_size: int | None) -> Progr
         loop.loss,
         loop.metrics,
         bool(settings.model.get("from_logits", False)),
-        examples.classes,
+        examples.labels,
         np.asarray(outputs),
     )
     return compile_program(

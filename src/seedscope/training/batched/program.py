@@ -18,6 +18,7 @@ import tensorflow as tf
 from seedscope.study.words import Run
 from seedscope.task.model import Built
 from seedscope.task.objective import Objective
+from seedscope.task.optimizer import told
 from seedscope.training.batched.numbers import numbers_of, scheduled_rates
 from seedscope.training.batched.one_run import OneRun, State
 from seedscope.training.batched.stateless import stateless_optimizers
@@ -69,6 +70,10 @@ class Program:
             for variables in (model.trainable_variables, model.non_trainable_variables)
         )
         return numbers, State(trainable, other, self._slots(numbers, trainable))
+
+    def optimizer(self, run: Run) -> str:
+        """Return the name of the optimizer that trains a run, and its rate."""
+        return told(self._optimizer, run.settings.optimizer)
 
     def rates(self, numbers: dict[str, np.ndarray], steps: int) -> np.ndarray:
         """Return the scheduled learning rates, shape (steps, runs); else zeros."""

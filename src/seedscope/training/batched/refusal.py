@@ -19,12 +19,12 @@ import tensorflow as tf
 
 from seedscope.study.words import Run
 from seedscope.task.data.load import Examples, load
+from seedscope.task.data.streams import Streams
 from seedscope.task.model import Built, build
 from seedscope.task.optimizer import build_optimizer
 from seedscope.task.step import only_keras, own_constraints, own_in_optimizer
 from seedscope.training.batched import trial, verdicts
 from seedscope.training.batched.cost import gains_nothing
-from seedscope.training.batched.feed import fed
 from seedscope.training.batched.group import Group
 from seedscope.training.batched.kind import kind_of, program_of
 from seedscope.training.batched.stateless import stateless_optimizers
@@ -115,15 +115,14 @@ def _by_trial(
     return trial.differs(run, examples, group, copies)
 
 
-def _own(run: Run, examples: Examples) -> str | None:
+def _own(run: Run, examples: Examples | Streams) -> str | None:
     """Return what of the training is its author's own, which only Keras does."""
     settings = run.settings
-    sample = fed(examples.x[examples.parts.train[:32]])
-    built = build(settings.model, sample, examples.classes, run.seeds)
+    built = build(settings.model, examples.sample, examples.labels, run.seeds)
     model = built.model
     if built.unnamed:
         return UNNAMED
-    if reason := only_keras(model):
+    if reason := only_keras(run, examples, built):
         return reason
     if weights := own_constraints(model):
         return f"a constraint of its author's own is on {', '.join(weights[:3])}"

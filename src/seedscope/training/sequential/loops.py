@@ -9,10 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.study.words import Run
+from seedscope.task import noise
 from seedscope.task.data.load import load
+from seedscope.task.data.streams import Streams
+from seedscope.task.model import build
 from seedscope.task.objective import batch_values
+from seedscope.task.step import only_keras
 from seedscope.trace.trace import Trace
 from seedscope.training import runtime
+from seedscope.training.sequential import own
 from seedscope.training.sequential.pipeline import planned_batches
 from seedscope.training.sequential.prepare import NO_XLA, Task, compile_model, prepare
 from seedscope.training.sequential.recording import Recorder, recording, trace_of
@@ -32,7 +37,12 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
     examples = load(run)
     runtime.clear_session(run.settings.runtime)  # not inside a strategy's scope
     with runtime.strategy(run.settings.runtime):
-        task = prepare(run, examples)
+        built = build(run.settings.model, examples.sample, examples.labels, run.seeds)
+        why = only_keras(run, examples, built)
+        if why or isinstance(examples, Streams):
+            return own.train(run, examples, built, why or "", keep_weights)
+        task = prepare(run, examples, lambda *_: built)
+        noise.start(run.seeds["dropout"], built.model)  # loading may have drawn
         recorder = Recorder(task.built.model, task.forward, task.objective, examples)
         started = time.perf_counter()
         recorder.start(keep_weights, run.settings.loop.patience)
@@ -51,8 +61,7 @@ def _fit(task: Task, recorder: Recorder) -> None:
     settings = task.run.settings
     batches = planned_batches(
         settings.runtime.input_pipeline,
-        task.x,
-        task.y,
+        (task.x, task.y),
         task.orders,
         task.bounds[0][1],
         settings.loop.drop_remainder,

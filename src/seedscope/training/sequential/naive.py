@@ -17,8 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.study.words import Run
-from seedscope.task.data.load import load
+from seedscope.task.data.load import Examples, load
+from seedscope.task.data.streams import Streams
 from seedscope.task.model import Built, make_model
+from seedscope.task.step import only_keras
 from seedscope.trace.trace import Trace, digest
 from seedscope.training import runtime
 from seedscope.training.sequential.prepare import Task, compile_model, prepare
@@ -50,7 +52,7 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
     Raises:
         ValueError: the data, the model and the settings do not fit each other.
     """
-    examples = load(run)
+    examples = _check_plain(run, load(run))
     runtime.clear_session(run.settings.runtime)
     seed = SEEDINGS[run.settings.runtime.seeding]
     seed()
@@ -80,6 +82,21 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
     )
 
 
+def _check_plain(run: Run, examples: Examples | Streams) -> Examples:
+    """Return the examples of a run that is plain, and refuse any other."""
+    why = None
+    if not isinstance(examples, Streams):
+        made = make_model(run.settings.model, examples.sample, examples.labels)
+        why = only_keras(run, examples, Built(made, (), ()))
+    if why or isinstance(examples, Streams):
+        raise ValueError(
+            f"runtime.seeding={run.settings.runtime.seeding}: "
+            f"{why or 'its data is a Dataset'}; run your own program with "
+            "script.path=my_train.py, which seeds what it seeds"
+        )
+    return examples
+
+
 def draws() -> dict[str, str]:
     """Return the digest of one draw of every generator that a script may use."""
     initializer = keras.initializers.GlorotUniform()
@@ -101,8 +118,8 @@ def _read(dataset: tf.data.Dataset) -> np.ndarray:
 
 def _as_written(
     options: Mapping[str, Any],
-    sample: np.ndarray,
-    classes: int,
+    sample: Any,
+    classes: Any,
     seeds: Mapping[str, int],
 ) -> Built:
     return Built(make_model(options, sample, classes), (), ())

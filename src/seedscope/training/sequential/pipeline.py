@@ -10,6 +10,9 @@ look like in the wild; two of them let threads race, so that exact repeats diffe
     interleave                the same with deterministic=False: in order of arrival
 """
 
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,8 +22,7 @@ NOISE = 0.05  # sd of the noise that the mapped pipelines add to features
 
 def planned_batches(
     kind: str,
-    x: np.ndarray,
-    y: np.ndarray,
+    arrays: tuple[Any, ...],
     orders: np.ndarray,
     batch_size: int,
     drop_remainder: bool,
@@ -30,8 +32,8 @@ def planned_batches(
 
     Args:
         kind: `runtime.input_pipeline`.
-        x: features, shape (examples, ...).
-        y: targets, shape (examples, ...).
+        arrays: features, targets and maybe weights, each of shape (examples, ...) or
+            a structure of such arrays.
         orders: the planned order of each epoch, shape (epochs, examples).
         batch_size: examples per step.
         drop_remainder: leave out the last, smaller batch of each epoch.
@@ -39,7 +41,8 @@ def planned_batches(
     """
     if kind in ("serial", "parallel"):
         tf.random.set_seed(seed)
-    features, targets = tf.constant(x), tf.constant(y)
+    arrays = tuple(_as_tuples(tree) for tree in arrays)
+    features, *others = (keras.tree.map_structure(tf.constant, a) for a in arrays)
 
     def in_batches(order: tf.Tensor) -> tf.data.Dataset:
         examples = tf.data.Dataset.from_tensor_slices(order)
@@ -52,12 +55,34 @@ def planned_batches(
             )
         return examples.batch(batch_size, drop_remainder)
 
-    def gathered(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = tf.gather(features, chosen)
+    def gathered(chosen: tf.Tensor) -> tuple[Any, ...]:
+        def rows(tree: Any) -> Any:
+            return keras.tree.map_structure(lambda a: tf.gather(a, chosen), tree)
+
+        batch = rows(features)
         if kind in ("serial", "parallel"):
-            batch += tf.random.normal(tf.shape(batch), stddev=NOISE, dtype=batch.dtype)
-        return batch, tf.gather(targets, chosen)
+            batch = keras.tree.map_structure(_noisy, batch)
+        return batch, *map(rows, others)
 
     calls = READERS if kind == "parallel" else None
     epochs = tf.data.Dataset.from_tensor_slices(orders)
     return epochs.flat_map(in_batches).map(gathered, calls).prefetch(2)
+
+
+def rows_in_batches(arrays: tuple[Any, ...], batch_size: int) -> tf.data.Dataset:
+    """Return arrays in stored order, as `fit` and `evaluate` take them apart."""
+    made = tuple(_as_tuples(tree) for tree in arrays)
+    return tf.data.Dataset.from_tensor_slices(made).batch(batch_size).prefetch(2)
+
+
+def _noisy(batch: tf.Tensor) -> tf.Tensor:
+    return batch + tf.random.normal(tf.shape(batch), stddev=NOISE, dtype=batch.dtype)
+
+
+def _as_tuples(tree: Any) -> Any:
+    """Return tuples for lists, which tf.data would stack into one tensor."""
+    if isinstance(tree, list):
+        return tuple(_as_tuples(value) for value in tree)
+    if isinstance(tree, dict):
+        return {key: _as_tuples(value) for key, value in tree.items()}
+    return tree

@@ -42,7 +42,7 @@ class Task:
     examples: Examples
 
 
-Builder = Callable[[Mapping[str, Any], np.ndarray, int, Mapping[str, int]], Built]
+Builder = Callable[[Mapping[str, Any], Any, Any, Mapping[str, int]], Built]
 
 
 def prepare(run: Run, examples: Examples, builder: Builder = build) -> Task:
@@ -54,13 +54,13 @@ def prepare(run: Run, examples: Examples, builder: Builder = build) -> Task:
         raise ValueError("loop.patience needs validation data: raise split.validation")
     x = examples.x_train.astype(_input_type(examples.x_train), copy=False)
     sample = x[:32]
-    built = builder(settings.model, sample, examples.classes, run.seeds)
+    built = builder(settings.model, sample, examples.labels, run.seeds)
     check_sources(run, built)
     goal = objective(
         loop.loss,
         loop.metrics,
         bool(settings.model.get("from_logits", False)),
-        examples.classes,
+        examples.labels,
         np.asarray(keras.ops.convert_to_numpy(built.model(sample, training=False))),
     )
     y = goal.targets(examples.y_train)

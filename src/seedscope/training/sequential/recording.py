@@ -11,6 +11,7 @@ import tensorflow as tf
 from seedscope.study.words import Run
 from seedscope.task.data.load import Examples
 from seedscope.task.objective import Objective
+from seedscope.task.optimizer import told
 from seedscope.trace.trace import Predictions, Trace, digest, on_test
 from seedscope.training import runtime
 from seedscope.training.sequential.prepare import Task
@@ -157,6 +158,8 @@ def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
     facts = runtime.facts() | runtime.facts_of_model(task.built.model)
     facts["engine"] = "sequential"
     facts |= task.built.facts()
+    facts["optimizer"] = told(task.optimizer, run.settings.optimizer)
+    facts["loss"] = task.objective.loss.name
     if task.perturbed:
         facts["perturbed_weight"] = task.perturbed
     return Trace(
@@ -169,7 +172,10 @@ def trace_of(run: Run, task: Task, recorder: Recorder, seconds: float) -> Trace:
         scores=on_test(test),
         weights_sha256=tuple(recorder.sha256),
         predictions=Predictions(
-            examples.test_rows, examples.y_test, answers.astype(np.float32), labels
+            examples.test_rows,
+            task.objective.truth(examples.y_test),
+            answers.astype(np.float32),
+            labels,
         ),
         digests=dict(examples.digests) | {"order": digest([task.orders])},
         seconds=seconds,
