@@ -80,3 +80,8 @@ def test_nothing_changes_a_configuration_after_it_was_read():
     assert again == study
     with pytest.raises(TypeError):
         again.config.pop("model")
+
+
+def test_the_factor_script_asks_for_its_levels():
+    with pytest.raises(ValueError, match="factor=script compares levels"):
+        read("factor=script")

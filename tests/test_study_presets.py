@@ -19,6 +19,7 @@ from seedscope.training.sequential import loops as sequential
 from seedscope.training.sequential import naive
 
 FACTORS = sorted(path.stem for path in (ROOT / "conf/factor").glob("*.yaml"))
+FACTORS.remove("script")  # it needs a program; tests/training/test_script_study.py
 PRESETS = sorted(path.stem for path in (ROOT / "conf/study").glob("*.yaml"))
 EXAMPLES = (
     "batch_history", "shuffle_on_off", "fixed_seeds",

@@ -176,6 +176,11 @@ def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
 
 def _typed(config: DictConfig) -> _Schema:
     """Merge into the schema, which refuses unknown keys and wrong types."""
+    if OmegaConf.is_missing(config.factor, "levels"):
+        raise ValueError(
+            "factor=script compares levels of an argument: give them, such as "
+            "'factor.levels={script.args.lr: [0.01, 0.1]}'"
+        )
     try:
         schema = schema_of(_Schema)
         whole = frozen(OmegaConf.to_object(OmegaConf.merge(schema, config)))
