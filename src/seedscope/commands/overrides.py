@@ -193,7 +193,7 @@ def check_sweep(words: Sequence[str]) -> None:
     """Refuse flags that Hydra does not have, and several values without `-m`."""
     flags = [word for word, flag in _told_apart(words) if flag]
     hints.check_flags(flags, (*FLAGS, *SHORT))
-    several = [p.input_line for p in _parsed(words) if p.is_sweep_override()]
+    several = [p.input_line or "" for p in _parsed(words) if p.is_sweep_override()]
     if "hydra.mode=MULTIRUN" not in words:
         hints.check_several(several, flags)
 

@@ -153,6 +153,7 @@ def _of_shape(
         )
     else:
         metric = ("mean_absolute_error", metrics.mean_absolute_error)
+        return named_loss(loss), metric
     return (chosen if loss == "auto" else named_loss(loss)), metric
 
 

@@ -210,7 +210,7 @@ def named_loss(name: Any) -> keras.losses.Loss:
             made if is_loss else _FunctionLoss(made, getattr(made, "__name__", "own"))
         )
     try:
-        found = keras.losses.get(name)
+        found: Any = keras.losses.get(name)
     except ValueError:
         raise ValueError(f"loop.loss={name}: Keras has no such loss") from None
     return found if isinstance(found, keras.losses.Loss) else _FunctionLoss(found, name)

@@ -216,7 +216,7 @@ def forget() -> None:
 def _load_whole(options_json: str, seed: int) -> _Whole | Streams:
     options = json.loads(options_json)
     where = f"data._target_={options['_target_']}"
-    seeds = dict.fromkeys(("data", "shuffle", "augmentation"), seed)
+    seeds: dict[str, int] = {"data": seed, "shuffle": seed, "augmentation": seed}
     loaded = _call(options, seeds)
     parts = _parts(loaded, where)
     batch_size = None

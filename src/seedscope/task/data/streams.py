@@ -245,7 +245,7 @@ def _one_row(part: tuple) -> tuple:
 
 def _check_finite_length(stream: Any, where: str) -> None:
     if isinstance(stream, tf.data.Dataset):
-        endless = stream.cardinality().numpy() == tf.data.INFINITE_CARDINALITY
+        endless = int(stream.cardinality()) == tf.data.INFINITE_CARDINALITY
     else:
         endless = getattr(stream, "num_batches", 0) is None
     if endless:
@@ -261,7 +261,7 @@ def _is_single(stream: Any, where: str) -> bool:
     """
     if not isinstance(stream, tf.data.Dataset):
         return False
-    specs = leaves(stream.element_spec)
+    specs: list[Any] = leaves(stream.element_spec)
     if any(not isinstance(spec, tf.TensorSpec) for spec in specs):
         raise ValueError(
             f"{where}: a Dataset of ragged or sparse tensors is not taken; make them "

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import cast
 
 import keras
 import numpy as np
@@ -69,9 +70,10 @@ def no_gain(runs: Sequence[Run]) -> str | None:
     for run in runs:
         if own_loop(run.settings):
             return None
-        examples = load(run)
-        if _own(run, examples):
+        loaded = load(run)
+        if _own(run, loaded):
             return None
+        examples = cast(Examples, loaded)
         model = program_of(kind_of(run, examples), run, examples, None).built.model
         size = run.settings.loop.batch_size or len(examples.parts.train)
         reasons.append(gains_nothing(model, size))
@@ -82,9 +84,10 @@ def _refusal(run: Run, group_size: int | None) -> str | None:
     reason = own_loop(run.settings)
     if reason:
         return reason
-    examples = load(run)
-    if reason := _own(run, examples):
+    loaded = load(run)
+    if reason := _own(run, loaded):
         return reason
+    examples = cast(Examples, loaded)
     kind = kind_of(run, examples)
     if (kind, group_size) not in _tried:
         name = verdicts.name_of(run, kind, group_size or 0)

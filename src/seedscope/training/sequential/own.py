@@ -32,6 +32,7 @@ from seedscope.training.sequential.compiled import compile_as_asked
 from seedscope.training.sequential.own_record import OwnRecord, scalars
 from seedscope.training.sequential.pipeline import planned_batches, rows_in_batches
 
+QUIET: Any = 0  # a stub wants a word
 SCRIPT = "or train by your own program with script.path=my_train.py"
 
 
@@ -71,7 +72,7 @@ def train(
             _train_on_batch(run, model, feed, steps, record)
     seconds = time.perf_counter() - started
     record.end()
-    scores = scalars(model.evaluate(feed["test"], verbose=0, return_dict=True))
+    scores = scalars(model.evaluate(feed["test"], verbose=QUIET, return_dict=True))
     return Trace(
         run=run,
         scores=on_test(scores),
@@ -205,7 +206,7 @@ def _fit(
         validation_data=feed.get("validation"),
         class_weight=_class_weight(run),
         shuffle=False,
-        verbose=0,
+        verbose=QUIET,
         callbacks=[*own, record.callback()],
     )
 
@@ -247,7 +248,7 @@ def _train_on_batch(
             logs = model.train_on_batch(*part, weight, return_dict=True)
             record.batch(logs)
         if "validation" in feed:
-            held = model.evaluate(feed["validation"], verbose=0, return_dict=True)
+            held = model.evaluate(feed["validation"], verbose=QUIET, return_dict=True)
             logs = logs | {f"val_{name}": value for name, value in held.items()}
         if record.epoch(logs):
             return

@@ -45,7 +45,7 @@ class OwnRecord:
 
     def callback(self) -> keras.callbacks.Callback:
         """Return the callback that notes what `fit` reports."""
-        record = self
+        record, model = self, self._model
 
         class Recording(keras.callbacks.Callback):
             def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -53,7 +53,7 @@ class OwnRecord:
 
             def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
                 if record.epoch(logs):
-                    self.model.stop_training = True
+                    model.stop_training = True
 
         return Recording()
 

@@ -147,7 +147,7 @@ def answer(
 
     def forward(x: Any) -> tuple[Any, Any]:
         outputs = model(x, training=False)
-        extra = keras.ops.sum(model.losses) if model.losses else 0.0
+        extra: Any = keras.ops.sum(model.losses) if model.losses else 0.0
         return outputs, tf.cast(extra, tf.float64)
 
     if eager:

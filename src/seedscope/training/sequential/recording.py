@@ -83,7 +83,8 @@ class Recorder:
         sizes = [len(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
         extra = np.average([float(e) for _, e in chunks], weights=sizes)
         targets = tf.constant(self._objective.targets(y))
-        scores = {"loss": float(self._objective.loss(targets, outputs)) + extra}
+        loss: Any = self._objective.loss(targets, outputs)
+        scores = {"loss": float(loss) + extra}
         for name, metric in self._objective.metrics.items():
             values = np.asarray(metric(targets, outputs), np.float64)
             scores[name] = float(values.mean())
@@ -142,7 +143,7 @@ def recording(
 
     class Recording(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            recorder.batch(raw.numpy(), logs)
+            recorder.batch(raw.numpy(), logs or {})
 
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
             model.stop_training = recorder.epoch()
