@@ -146,6 +146,7 @@ def _layer(built: Built) -> str | None:
             if layer.dropout or layer.recurrent_dropout:
                 return f"{name} draws noise inside its loop over time"
             given = getattr(layer, "input", None)  # layers inside layers have none
+            given = next(iter(keras.tree.flatten(given)), None)  # a mask is the other
             if given is not None and (given.shape[1] or math.inf) > LONGEST_SEQUENCE:
                 return f"{name} takes more than {LONGEST_SEQUENCE} time steps"
         if isinstance(layer, CONVOLUTIONS) and layer.groups > 1:

@@ -15,6 +15,7 @@ import numpy as np
 from seedscope.study.words import Run
 from seedscope.task.goals import goals, made_loss, made_metrics
 from seedscope.task.model import Built
+from seedscope.task.noise import left_alone
 from seedscope.task.optimizer import adapted, build_optimizer, told
 from seedscope.task.step import asked_for, own_steps
 
@@ -47,7 +48,8 @@ def compile_as_asked(
             "makes the model"
         )
     else:
-        outputs = keras.tree.map_structure(np.asarray, model(x, training=False))
+        with left_alone(model):  # a layer may draw at rest as well
+            outputs = keras.tree.map_structure(np.asarray, model(x, training=False))
         from_logits = bool(run.settings.model.get("from_logits", False))
         loss, metrics = goals(loop, from_logits, y, outputs)
         optimizer = build_optimizer(run.settings.optimizer, loop.schedule, steps)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from seedscope.study.words import Run
 from seedscope.task.data.load import Examples
 from seedscope.task.model import Built, build
+from seedscope.task.noise import left_alone
 from seedscope.task.objective import Objective, batch_values, objective
 from seedscope.task.optimizer import build_optimizer
 from seedscope.task.orders import batch_bounds, epoch_orders
@@ -56,12 +57,14 @@ def prepare(run: Run, examples: Examples, builder: Builder = build) -> Task:
     sample = x[:32]
     built = builder(settings.model, sample, examples.labels, run.seeds)
     check_sources(run, built)
+    with left_alone(built.model):  # a layer may draw at rest as well
+        outputs = keras.ops.convert_to_numpy(built.model(sample, training=False))
     goal = objective(
         loop.loss,
         loop.metrics,
         bool(settings.model.get("from_logits", False)),
         examples.labels,
-        np.asarray(keras.ops.convert_to_numpy(built.model(sample, training=False))),
+        np.asarray(outputs),
     )
     y = goal.targets(examples.y_train)
     orders = epoch_orders(
