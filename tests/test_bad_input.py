@@ -44,11 +44,8 @@ TRAIN = [
     ("loop.loss=nosuch", "loop.loss=nosuch: Keras has no such loss"),
     ("loop.loss=", "loop.loss=: Keras has no such loss"),
     ("loop.loss=3", "loop.loss=3: Keras has no such loss"),
-    ("loop.loss=[huber]", "loop.loss: Cannot convert 'ListConfig' to string: '['hub"),
-    (
-        "loop.metrics=accuracy",
-        "loop.metrics: Invalid value assigned: AnyNode is not a L",
-    ),
+    ("loop.loss=[hubber]", "loop.loss=hubber: Keras has no such loss"),
+    ("loop.metrics=accuracy", "loop.metrics=accuracy must be a list: [accuracy]"),
     ("loop.metrics=[nosuch]", "loop.metrics: Keras has no metric 'nosuch'"),
     ("loop.metrics=[3]", "loop.metrics: Keras has no metric '3'"),
     (

@@ -6,7 +6,7 @@ to be names of something, and values that would be taken for others without a wo
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlparse
 
@@ -118,20 +118,38 @@ def check_uri(key: str, uri: str | None) -> None:
         )
 
 
-def check_loop(loss: str, metrics: Sequence[str]) -> None:
-    """Refuse a loss or a metric that Keras does not have."""
+def check_loop(loss: Any, metrics: Any) -> None:
+    """Refuse a name that is no loss or metric of Keras; objects come by `_target_`."""
     known = keras_names("losses")
-    if known and loss != "auto" and loss not in known:
-        meant = nearest(loss, known)
-        raise ValueError(f"loop.loss={loss}: Keras has no such loss{meant}")
+    for name in _names(loss):
+        if not isinstance(name, str) or (known and name not in {"auto", *known}):
+            meant = nearest(str(name), known)
+            raise ValueError(f"loop.loss={name}: Keras has no such loss{meant}")
+    if isinstance(metrics, str):
+        raise ValueError(f"loop.metrics={metrics} must be a list: [{metrics}]")
     names = keras_names("metrics") | known | {"auto", "accuracy"}
-    for name in metrics:
-        if known and name not in names:
+    for name in _names(metrics):
+        if not isinstance(name, str) or (known and name not in names):
             raise ValueError(
-                f"loop.metrics: Keras has no metric {name!r}{nearest(name, names)}"
+                f"loop.metrics: Keras has no metric {str(name)!r}"
+                f"{nearest(str(name), names)}"
             )
-    if len(set(metrics)) < len(metrics):
+    named = [name for name in metrics if isinstance(name, str)]
+    if len(set(named)) < len(named):
         raise ValueError(f"loop.metrics names a metric twice: {metrics}")
+
+
+def _names(given: Any) -> Iterator[Any]:
+    """Yield what is named for one output or several, objects left out."""
+    if isinstance(given, Mapping):
+        if "_target_" not in given:
+            for one in given.values():
+                yield from _names(one)
+    elif isinstance(given, Sequence) and not isinstance(given, str):
+        for one in given:
+            yield from _names(one)
+    else:
+        yield given
 
 
 def check_answer(
