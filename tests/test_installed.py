@@ -35,10 +35,11 @@ def installed(tmp_path_factory):
 
 def run(installed, folder, *words):
     code = "from seedscope.commands.cli import main; main()"
+    own = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     return subprocess.run(
         [sys.executable, "-c", code, *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(installed)},
+        env={**own, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
         check=False,

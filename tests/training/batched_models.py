@@ -9,7 +9,7 @@ FAMILIES = {
         layers.Dense(
             6, "gelu", kernel_regularizer="l1l2", kernel_constraint="max_norm"
         ),
-        layers.PReLU(),
+        layers.PReLU(alpha_initializer="ones"),  # see "is not finite" below
         layers.EinsumDense("ab,bc->ac", 5),
         layers.UnitNormalization(),
     ],
@@ -85,6 +85,13 @@ REFUSED = {
         layers.SpectralNormalization(layers.Dense(5)),
     ],
     "seed generator": lambda: [Unseeded()],
+    "is not finite": lambda: [  # XLA's gradient at an example that is 0 throughout
+        layers.Flatten(),
+        layers.Dense(6, "tanh"),
+        layers.PReLU(),
+        layers.EinsumDense("ab,bc->ac", 5),
+        layers.UnitNormalization(),
+    ],
 }
 
 
