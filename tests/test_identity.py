@@ -22,7 +22,8 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     files = {
         "mine/__init__.py": "from . import layer",
-        "mine/model.py": "import keras\nfrom mine import sizes\nimport seedscope",
+        "mine/model.py": "import keras\nfrom mine import sizes\nimport seedscope\n"
+        "def build():\n    pass",
         "mine/sizes.py": "def units():\n    from helper import units\n    return units",
         "mine/layer.py": "import numpy",
         "mine/unused.py": "",
