@@ -1,6 +1,5 @@
 """Compare runs: statistics in the terminal, in MLflow and on a page."""
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from seedscope.commands.overrides import (
     composed,
     overrides,
     preset_name,
+    quoted,
     told_in_one_line,
     users_folder_first,
 )
@@ -116,8 +116,7 @@ def typed(words: Sequence[str]) -> list[str]:
         key = "name" if key == "study" else key
         if key == "claims" and not value.startswith("["):
             value = f"[{value}]"
-        if equals and key in FREE_TEXT and not re.match(r"null$|['\"\[{$]", value):
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            value = f"'{escaped}'"
+        if equals and key in FREE_TEXT:
+            value = quoted(value)
         result.append(f"{key}{equals}{value}")
     return result

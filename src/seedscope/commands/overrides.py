@@ -65,6 +65,14 @@ def overrides(arguments: Sequence[str]) -> list[str]:
     return result
 
 
+def quoted(value: str) -> str:
+    """Return free text, such as a path, as Hydra reads it; what is quoted stays."""
+    if re.match(r"null$|['\"\[{$]", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def swept(hydra: DictConfig) -> tuple[str, ...]:
     """Return the settings that this multirun sweeps, besides the factor.
 

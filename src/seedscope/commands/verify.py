@@ -20,6 +20,7 @@ from seedscope.commands.overrides import (
     composed,
     informs,
     overrides,
+    quoted,
     study_name,
 )
 from seedscope.study import places, scripts, settings
@@ -108,9 +109,8 @@ def typed(words: Sequence[str]) -> list[str]:
         key = SHORT.get(key, key)
         if key in ("cures", "script.words") and equals and not value.startswith("["):
             value = f"[{value}]"
-        if equals and key in FREE_TEXT and not re.match(r"null$|['\"\[{$]", value):
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            value = f"'{escaped}'"
+        if equals and key in FREE_TEXT:
+            value = quoted(value)
         result.append(f"{key}{equals}{value}")
     return result
 

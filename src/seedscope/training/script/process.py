@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedscope.study.words import Runtime, Script
+from seedscope.training.launch.here import environment
 
 if TYPE_CHECKING:
     from seedscope.training.script.record import Record
@@ -95,23 +96,13 @@ def run_fresh(job: Job, folder: Path) -> Outcome:
         path = os.pathsep.join(p for p in sys.path if p)
         done = subprocess.run(
             command,
-            env={**os.environ, "PYTHONPATH": path, **born_with(job.runtime)},
+            env={**os.environ, "PYTHONPATH": path, **environment(job.runtime)},
             capture_output=True,
             text=True,
         )
         if not answer.is_file():
             raise RuntimeError(f"a process for a script failed:\n{done.stderr[-2000:]}")
         return pickle.loads(answer.read_bytes())
-
-
-def born_with(runtime: Runtime) -> dict[str, str]:
-    """Return the environment variables that a process must be started with."""
-    wanted = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
-    if runtime.hash_seed is not None:
-        wanted["PYTHONHASHSEED"] = str(runtime.hash_seed)
-    if runtime.onednn is not None:
-        wanted["TF_ENABLE_ONEDNN_OPTS"] = str(int(runtime.onednn))
-    return wanted
 
 
 # ---- in the parent -----------------------------------------------------------------
