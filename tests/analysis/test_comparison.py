@@ -148,7 +148,8 @@ def test_a_run_that_stops_early_shortens_the_band_and_not_the_runs(tmp_path):
     pl.DataFrame(rows).write_parquet(tmp_path / "epoch" / "part.parquet")
     made = runs_of({"init": [0.3, 0.3]}, traces=tmp_path)
     curve = compare(made, [], 0.95).curves["init"].curve
-    assert curve.values.shape == (2, 2)
+    assert curve.values.shape == (2, 3)
+    assert curve.values[0].tolist() == [0.1, 0.2, 0.3]
     assert curve.band.mean.tolist() == pytest.approx([0.1, 0.25])
 
 

@@ -32,12 +32,13 @@ def curves_of(runs: Runs, level: float) -> dict[str, ArmCurves]:
             continue
         curve = _curve(lead, epochs[name][lead], level)
         reach = None
-        if curve.values.size and way is not None:
-            reach = first_reach(curve.values, *way, level)
+        if curve.shortest and way is not None:
+            reach = first_reach(_held(curve.values), *way, level, curve.steps)
         noise = parting = None
         if "batch/loss" in batches[name]:
-            steps, values = _whole(*batches[name]["batch/loss"])
-            noise = _noise(steps, values, level)
+            every, found = batches[name]["batch/loss"]
+            steps, values = _whole(every, found)
+            noise = _noise(steps, values, level, len(steps) < len(every))
             parting = _parting(steps, values)
         result[name] = ArmCurves(curve, way[0] if way else None, reach, noise, parting)
     return result
@@ -61,8 +62,8 @@ def _way(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, bool] | No
 
     90 % of the way from the first epoch to the last, whichever way the runs went.
     """
-    first = np.concatenate([values[:, 0] for _, values in curves])
-    last = np.concatenate([values[:, -1] for _, values in curves])
+    first = np.concatenate([_held(values[:, ::-1])[:, -1] for _, values in curves])
+    last = np.concatenate([_held(values)[:, -1] for _, values in curves])
     if not (np.isfinite(first).any() and np.isfinite(last).any()):
         return None
     start, end = np.nanmedian(first), np.nanmedian(last)
@@ -76,15 +77,28 @@ def _whole(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return steps[:length], values[:, :length]
 
 
+def _held(values: np.ndarray) -> np.ndarray:
+    """Return curves in which a run that has ended keeps its last value."""
+    there = np.where(np.isfinite(values), np.arange(values.shape[1]), 0)
+    last = np.maximum.accumulate(there, axis=1)
+    return np.take_along_axis(values, last, axis=1)
+
+
 def _curve(metric: str, read: tuple[np.ndarray, np.ndarray], level: float) -> Curve:
-    steps, values = _whole(*read)
+    steps, values = read
+    there = np.isfinite(values)
+    runs, logged = there.any(axis=1), there.any(axis=0)  # validated every fifth epoch?
+    steps, values = steps[logged], np.where(there, values, np.nan)[np.ix_(runs, logged)]
+    _, whole = _whole(steps, values)
     band = None
-    if len(values) > 1 and values.shape[1]:
-        band = bands(values, level)
-    return Curve(metric, steps, values, band, shortest=values.shape[1])
+    if len(whole) > 1 and whole.shape[1]:
+        band = bands(whole, level)
+    return Curve(metric, steps, values, band, shortest=whole.shape[1])
 
 
-def _noise(steps: np.ndarray, values: np.ndarray, level: float) -> Noise | None:
+def _noise(
+    steps: np.ndarray, values: np.ndarray, level: float, cut: bool
+) -> Noise | None:
     """Compare the noise from batch to batch with the spread between runs, over time."""
     if len(steps) < 2 * WINDOW or len(values) < 2:
         return None
@@ -97,7 +111,7 @@ def _noise(steps: np.ndarray, values: np.ndarray, level: float) -> Noise | None:
     smooth = np.stack([values[:, block].mean(axis=1) for block in blocks], axis=1)
     between: Bands = bands(smooth, level)
     rms = np.array([np.sqrt((f.batch_noise**2).mean()) for f in within])
-    return Noise("batch/loss", middle, rms, between, batches=size)
+    return Noise("batch/loss", middle, rms, between, batches=size, cut=cut)
 
 
 def _parting(steps: np.ndarray, values: np.ndarray) -> Parting | None:

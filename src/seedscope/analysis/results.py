@@ -97,13 +97,13 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Curve:
-    """One metric over the epochs, of every run of an arm."""
+    """One metric over the epochs, of every run of an arm that holds it."""
 
     metric: str
-    steps: np.ndarray  # (steps,), counted from 1
-    values: np.ndarray  # (runs, steps), up to where the first run ended
-    band: Bands | None  # none with one run
-    shortest: int  # steps that every run has
+    steps: np.ndarray  # (steps,), counted from 1; those at which any run has a value
+    values: np.ndarray  # (runs, steps); NaN where a run has none, as after its end
+    band: Bands | None  # over the first `shortest` steps; none with one run
+    shortest: int  # steps from the first on that every run has
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class Noise:
     within: np.ndarray  # (blocks,), sd around a line in single runs, mean over runs
     between: Bands  # of the means over a block
     batches: int  # in a block
+    cut: bool  # it ends where the first run does, and others go on
 
 
 @dataclass(frozen=True)

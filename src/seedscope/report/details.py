@@ -248,7 +248,7 @@ def _reach_cells(curves: ArmCurves) -> tuple[str, ...]:
         share = reach.reached / reach.replicates
         reached = percent(share, reach.rate_low, reach.rate_high)
         if (s := reach.spread) is not None:
-            mean = with_interval(s.mean + 1, s.mean_low + 1, s.mean_high + 1)
+            mean = with_interval(s.mean, s.mean_low, s.mean_high)
             if s.replicates > 1:
                 sd = with_interval(s.sd, s.sd_low, s.sd_high, approximate=s.approximate)
     if parting is not None:

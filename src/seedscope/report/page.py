@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from seedscope.analysis.results import Comparison
 from seedscope.report import details, summary, tables
-from seedscope.report.plots import inline
+from seedscope.report.svg import element
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 CAPTIONS = {
@@ -48,7 +48,7 @@ def html(comparison: Comparison, figures: Mapping[str, str]) -> str:
             (
                 name,
                 CAPTIONS.get(name, "Shares of the variance by source."),
-                Markup(inline(svg)),
+                Markup(element(svg, name, name)),
             )
             for name, svg in figures.items()
         ],

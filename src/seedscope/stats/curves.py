@@ -47,7 +47,7 @@ class Reach:
     reached: int
     rate_low: float  # Clopper-Pearson interval of the share of runs that reach it
     rate_high: float
-    first_steps: np.ndarray  # per run; -1 where it was never reached
+    first_steps: np.ndarray  # per run, from 0 or as numbered; -1: never reached
     spread: Spread | None  # of the steps of the runs that did; None if none did
     level: float
 
@@ -143,7 +143,11 @@ def bands(curves: np.ndarray, level: float = 0.95) -> Bands:
 
 
 def first_reach(
-    curves: np.ndarray, threshold: float, lower_is_better: bool, level: float = 0.95
+    curves: np.ndarray,
+    threshold: float,
+    lower_is_better: bool,
+    level: float = 0.95,
+    steps: np.ndarray | None = None,
 ) -> Reach:
     """Measure when each run first reaches a threshold, and how that varies.
 
@@ -152,22 +156,24 @@ def first_reach(
         threshold: the value to reach, in the unit of the metric.
         lower_is_better: true where reaching means falling to the threshold.
         level: coverage of the intervals.
+        steps: the number of each step, 0 or above; None: counted from 0.
 
     Raises:
         ValueError: not a table of curves, or a value is not finite.
     """
     curves = _curves(curves, 1)
     check_level(level)
+    numbers = np.arange(curves.shape[1]) if steps is None else steps
     there = curves <= threshold if lower_is_better else curves >= threshold
-    steps = np.where(there.any(axis=1), there.argmax(axis=1), -1)
-    found = steps[steps >= 0]
-    rate = stats.binomtest(found.size, steps.size).proportion_ci(level, "exact")
+    first = np.where(there.any(axis=1), numbers[there.argmax(axis=1)], -1)
+    found = first[first >= 0]
+    rate = stats.binomtest(found.size, first.size).proportion_ci(level, "exact")
     return Reach(
-        replicates=steps.size,
+        replicates=first.size,
         reached=found.size,
         rate_low=float(rate.low),
         rate_high=float(rate.high),
-        first_steps=steps,
+        first_steps=first,
         spread=spread(found.astype(float), level) if found.size else None,
         level=level,
     )
