@@ -6,7 +6,7 @@ import pytest
 from composing import plan, read
 
 from seedscope.study.words import Split
-from seedscope.task.data import datasets
+from seedscope.task.data import articles, datasets
 from seedscope.task.data.load import load, uses_data_seed
 from seedscope.task.data.split import split
 
@@ -158,3 +158,11 @@ BAD_ARRAYS = [
 def test_arrays_that_do_not_fit_are_refused(x, y, message):
     with pytest.raises(ValueError, match=message):
         load(run_with({"_target_": "test_data.own_data", "x": x, "y": y}))
+
+
+def test_coin_flips_are_those_that_the_articles_program_draws():
+    (x, y), (x_test, y_test) = articles.coin_flips(numpy_seed=42, examples=100)
+    assert x[0, :3].tolist() == pytest.approx([0.37454012, 0.95071431, 0.73199394])
+    assert x.shape == x_test.shape == (100, 10)
+    assert set(y) == set(y_test) == {0, 1}
+    assert not (x == x_test).any()

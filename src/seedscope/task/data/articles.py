@@ -45,3 +45,18 @@ def cubic(seed: int, examples: int, noise: float) -> Arrays:
     x = rng.uniform(0, WIDEST, examples)
     y = (x - 1) * (x - 5) * (x - 9) + noise * rng.standard_normal(examples)
     return x[:, None], y
+
+
+def coin_flips(numpy_seed: int, examples: int) -> tuple[Arrays, Arrays]:
+    """Draw 10 uniform features and random labels as the articles' programs print it.
+
+    Args:
+        numpy_seed: of NumPy's older generator, as in `np.random.seed(42)`.
+        examples: for training; as many again are there to be tested on.
+    """
+    rng = np.random.RandomState(numpy_seed)  # noqa: NPY002: the articles' draws
+    parts = []
+    for _ in ("train", "test"):
+        x = rng.rand(examples, 10)
+        parts.append((x.astype(np.float32), rng.randint(2, size=examples)))
+    return parts[0], parts[1]
