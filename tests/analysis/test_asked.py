@@ -12,7 +12,7 @@ from rich.console import Console
 from scipy import stats
 
 from seedscope.analysis.compare import compare
-from seedscope.report import details, harmless, summary, tables, terminal
+from seedscope.report import answer, details, harmless, tables, terminal
 from seedscope.report.asked import components
 from seedscope.runs.files import Keys, read_table
 
@@ -36,7 +36,8 @@ def sheet(comparison, title):
 
 
 def said(comparison):
-    return " ".join(summary.sentences(comparison))
+    told = answer.of_comparison(comparison)
+    return " ".join([*told.answer, *told.sure])
 
 
 def test_a_mean_is_held_against_a_target_exactly(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from studies import log_arm, made_trace
 
 from seedscope.analysis.compare import compare
+from seedscope.report import answer, note, plots
 from seedscope.report import levels as report
-from seedscope.report import note, plots, summary
 from seedscope.store.read import read_study
 
 LEVELS = "+factor.levels={runtime.intra_op_threads: [1, 2, 4]}"
@@ -57,7 +57,7 @@ def test_levels_say_whether_they_repeat_and_how_far_they_land(comparison):
 
 
 def test_a_level_that_does_not_repeat_is_named_in_every_report(comparison):
-    said, drawn, *_ = summary.sentences(comparison)
+    said, drawn = answer.of_comparison(comparison).answer
     assert drawn == "Drawn anew in each repeat: threads intra_op_threads:4 (order)."
     assert "2 of 3 levels repeat bit for bit" in said
     assert "threads intra_op_threads:4 (3 of 3)" in said

@@ -9,7 +9,7 @@ from test_comparison import runs_of
 
 from seedscope.analysis.compare import compare
 from seedscope.commands.compare import typed
-from seedscope.report import details, note, summary
+from seedscope.report import details, note
 from seedscope.report.metrics import of_comparison
 from seedscope.report.rounding import (
     probability,
@@ -71,26 +71,6 @@ def test_two_arms_never_share_a_metric():
     names = of_comparison(compare(runs_of({"a/b": [1, 2], "a?b": [3, 5]}), [], 0.95))
     assert names["a_b/test_accuracy/mean"] == 1.5
     assert names["a_b 2/test_accuracy/mean"] == 4
-
-
-@pytest.mark.parametrize("runs", [2, 3, 12])
-def test_the_summary_has_three_to_seven_sentences_with_intervals(runs):
-    rng = np.random.default_rng(2)
-    arms = {
-        arm: 0.9 + 0.01 * rng.normal(size=runs) for arm in ("init", "shuffle", "all")
-    }
-    said = summary.sentences(compare(runs_of(arms), [], 0.95))
-    assert 3 <= len(said) <= 7
-    assert "With every source left free, test/accuracy over" in said[0]
-    assert all("[" in text or "p =" in text for text in said)
-
-
-def test_a_study_without_spread_says_so():
-    said = summary.sentences(compare(runs_of({"none": [1.0, 1.0]}), [], 0.95))
-    assert said == [
-        "test/accuracy does not vary over the runs of any arm (2 runs); there is no "
-        "spread to compare."
-    ]
 
 
 def test_planning_tells_what_few_runs_can_say():

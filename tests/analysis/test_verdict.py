@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedscope.analysis.compare import compare
 from seedscope.analysis.two_groups import compare_groups
-from seedscope.report import against, paper, tables, terminal, verdict
+from seedscope.report import against, answer, paper, tables, terminal, verdict
 from seedscope.runs.files import read_file
 from seedscope.runs.table import Runs
 
@@ -81,7 +81,7 @@ def test_collapsed_runs_are_named_before_any_mean():
     assert text.index(told) < text.index("mean")
     assert "method:shallow, accuracy:" not in text
     found = of_case("collapsed_runs", ["accuracy"], "method", ["seed"])[0]
-    assert told in verdict.sentences(found)[0]
+    assert told in answer.of_groups(found).cautions[0]
 
 
 def test_means_that_differ_clearly_recommend_nothing_where_single_runs_disagree():
@@ -118,7 +118,7 @@ def test_a_run_without_a_partner_is_said_to_be_left_out():
     (found,) = of_case("nan_and_inf", ["loss"], "opt", ["seed"])
     assert found.without_partner == (2, 0)
     assert "no run of the other has the same seeds: 2 of 6 runs of opt:adam" in (
-        " ".join(verdict.sentences(found))
+        " ".join(verdict.decisive(found))
     )
 
 
@@ -136,7 +136,7 @@ def test_within_a_margin_groups_are_equivalent_by_the_same_comparison():
 def said_of(a, b, difference=None):
     (found,) = compare_groups(group("a", a), group("b", b), (), 0.95, difference)
     assert found.verdict.word == "undecided"
-    return found.verdict.plan, " ".join(verdict.sentences(found))
+    return found.verdict.plan, verdict.plan(found)
 
 
 def test_an_open_question_says_the_runs_it_would_take_or_that_it_is_not_worth_them():

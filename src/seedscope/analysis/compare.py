@@ -10,6 +10,7 @@ from seedscope.analysis import (
     asked,
     attribution,
     beyond,
+    contrasts,
     curves,
     levels,
     notes,
@@ -44,6 +45,8 @@ def compare(
     results = tuple(
         _arm(name, table, tables, chosen, runs, level) for name, table in tables.items()
     )
+    alone = [(other, base) for _, base, other in contrasts.pairs(runs)]
+    tests = spread_tests.compare_spreads(tables, chosen[0], level, alone)
     shares, remarks = attribution.attributions(runs, chosen[0], level)
     return Comparison(
         title=runs.title,
@@ -53,7 +56,7 @@ def compare(
         arms=results,
         curves=curves.curves_of(runs, level),
         attributions=tuple(shares),
-        spread_tests=spread_tests.compare_spreads(tables, chosen[0], level),
+        spread_tests=tests,
         advice=advice.advise(results, chosen[0], level),
         notes=(
             *runs.remarks,
@@ -64,6 +67,7 @@ def compare(
         runs=runs,
         asked=beside,
         levels=levels.compare_levels(runs, chosen[0]),
+        contrasts=contrasts.contrasts(runs, chosen[0], level, tests),
     )
 
 

@@ -3,6 +3,7 @@
 Every number is in the unit of its score; an accuracy is a fraction of 1 here.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from seedscope.runs.score import Score
 from seedscope.runs.table import Runs
 from seedscope.stats.attribution import Attribution
 from seedscope.stats.compare import Comparison as Against
+from seedscope.stats.compare import MeanDifference
 from seedscope.stats.components import Components
 from seedscope.stats.curves import Bands, Reach
 from seedscope.stats.interval import Interval
@@ -179,6 +181,20 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """Two arms that differ in one setting only; the base is at its first level."""
+
+    setting: str
+    base: str
+    other: str
+    spread: Share | None  # variance of other over base; none where one does not vary
+    mean: MeanDifference  # other - base
+    seconds: float  # of a run, other over base; NaN where not known
+    spread_holm: float = math.nan  # p of equal spreads, adjusted over all contrasts
+    mean_holm: float = math.nan  # p of equal means, adjusted in the same way
+
+
+@dataclass(frozen=True)
 class Advice:
     """What the runs of one arm can say."""
 
@@ -246,6 +262,7 @@ class Comparison:
     runs: Runs
     asked: Asked
     levels: tuple[Level, ...] = ()  # where two or more arms vary nothing
+    contrasts: tuple[Contrast, ...] = ()  # arms that differ in one setting only
 
     @property
     def control(self) -> ArmResult | None:

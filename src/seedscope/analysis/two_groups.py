@@ -2,18 +2,15 @@
 
 from dataclasses import replace
 
-import polars as pl
-
 from seedscope.analysis import shapes
 from seedscope.analysis.arms import finished, scores_of, seed_table
 from seedscope.analysis.compare import choose
+from seedscope.analysis.matching import matched, without_partner
 from seedscope.analysis.results import TwoGroups
 from seedscope.analysis.seeding import generator
 from seedscope.runs.table import Runs
 from seedscope.stats.compare import compare
 from seedscope.stats.verdict import decide
-
-MOST_MATCH = 0.75  # of the runs of the smaller group, before rows are paired
 
 
 def compare_groups(
@@ -56,7 +53,7 @@ def _one(
                 f"{runs.title} has {len(table)} finished run(s) with {score}; a "
                 "comparison needs two or more"
             )
-    rows = _matched(good[0], good[1], score)
+    rows = matched(good[0], good[1], score)
     tables = (rows, rows) if rows is not None else tuple(good)
     columns = (score, "b") if rows is not None else (score, score)
     first, second = (t[c].to_numpy() for t, c in zip(tables, columns, strict=True))
@@ -72,7 +69,7 @@ def _one(
         lower=direction == "lower",
         seeds=(seed_table(tables[0]), seed_table(tables[1])),
     )
-    alone = [0, 0] if rows is None else [_alone(t, rows) for t in good]
+    alone = [0, 0] if rows is None else [without_partner(t, rows) for t in good]
     diverged = [scores_of(runs.table, score)[1] for runs in (a, b)]
     return TwoGroups(
         a=a.title,
@@ -91,33 +88,3 @@ def _one(
             if (found := shapes.of_arm(runs.title, runs.table, score)) is not None
         ),
     )
-
-
-def _matched(a: pl.DataFrame, b: pl.DataFrame, score: str) -> pl.DataFrame | None:
-    """Return the rows of runs with equal seeds, B's score in `b`; None where none are.
-
-    Rows match where every seed that both tables hold is equal; exact repeats, which
-    have all seeds in common, are averaged first. Paired only if most of the smaller
-    group find their partners: runs without one are left out.
-    """
-    seeds = sorted(c for c in a.columns if _matches(c) and c in b.columns)
-    if not seeds:
-        return None
-    first, second = (
-        t.group_by(seeds).agg(pl.col(score).mean()).sort(score, *seeds) for t in (a, b)
-    )
-    pairs = first.join(second.rename({score: "b"}), on=seeds, maintain_order="left")
-    if len(pairs) < max(2, MOST_MATCH * min(len(first), len(second))):
-        return None
-    return pairs
-
-
-def _alone(table: pl.DataFrame, pairs: pl.DataFrame) -> int:
-    """Return how many runs have no partner among the rows that match."""
-    seeds = [c for c in pairs.columns if _matches(c)]
-    return len(table.join(pairs, on=seeds, how="anti"))
-
-
-def _matches(column: str) -> bool:
-    """Tell whether rows match by a column: the seeds, and the task they were run on."""
-    return column.startswith("seed.") or column == "task"

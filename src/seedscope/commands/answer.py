@@ -16,6 +16,7 @@ from seedscope.analysis.results import Comparison
 from seedscope.analysis.two_groups import compare_groups
 from seedscope.report import against, files, metrics, note, terminal
 from seedscope.report import many as report_many
+from seedscope.report.answer import of_many
 from seedscope.report.gate import line as gate_line
 from seedscope.report.harmless import console as harmless_console
 from seedscope.report.harmless import for_spreadsheets
@@ -69,6 +70,7 @@ def _arms(question: Question, store: Store | None, console: Console) -> Runs:
 def _many(question: Question, runs: Runs, console: Console) -> Runs:
     found = many.summarize(runs, question.metrics, question.level)
     report_many.show(found, console)
+    terminal.show_answer(of_many(found), console)
     if question.output:
         _make(Path(question.output))
         report_many.write(found, Path(question.output))

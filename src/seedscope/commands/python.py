@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seedscope.analysis.results import Comparison
+    from seedscope.report.answer import Answer
     from seedscope.report.plots import Axes
 
 
@@ -41,6 +42,13 @@ class Study:
     def name(self) -> str:
         """The name by which `seedscope.load` and the commands find it."""
         return self.comparison.title
+
+    @property
+    def answer(self) -> "Answer":
+        """What the study says: question, answer, how sure, what next."""
+        from seedscope.report import answer
+
+        return answer.of_comparison(self.comparison)
 
     @property
     def score(self) -> str:
@@ -113,7 +121,7 @@ class Study:
 
     def _repr_html_(self) -> str:
         """Return the table and what it says, for notebooks."""
-        from seedscope.report import summary, tables
+        from seedscope.report import tables
 
         shown = tables.rows(self.comparison, self.score)
         names = tables.columns(shown)
@@ -123,8 +131,16 @@ class Study:
             "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in row) + "</tr>"
             for row in cells
         )
-        said = summary.sentences(self.comparison)
-        text = "".join(f"<p>{html.escape(line)}</p>" for line in said)
+        told = self.answer
+        said = (
+            told.warning,
+            *told.cautions,
+            told.question,
+            *told.answer,
+            *told.sure,
+            told.next.line,
+        )
+        text = "".join(f"<p>{html.escape(line)}</p>" for line in said if line)
         name = html.escape(f"{self.name}: {self.score}")
         return f"<b>{name}</b><table>{rows}</table>{text}"
 

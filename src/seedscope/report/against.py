@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seedscope.analysis.results import TwoGroups
-from seedscope.report import paper, verdict
+from seedscope.report import answer, paper, verdict
 from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
@@ -19,13 +19,9 @@ from seedscope.report.rounding import (
     rounded,
     with_interval,
 )
+from seedscope.report.terminal import show_answer
 from seedscope.stats.compare import EffectSize, MeanDifference
 from seedscope.stats.interval import Interval
-
-
-def sentences(found: TwoGroups) -> list[str]:
-    """Return what is found about two groups in one score."""
-    return verdict.sentences(found)
 
 
 def rows(found: TwoGroups) -> list[tuple[str, str]]:
@@ -72,16 +68,17 @@ def rows(found: TwoGroups) -> list[tuple[str, str]]:
 def show(groups: Sequence[TwoGroups], console: Console) -> None:
     """Print what is found about two groups, a table per score."""
     for found in groups:
+        for sentence in answer.of_groups(found).cautions:
+            console.print(escape(sentence), style="yellow", highlight=False)
         table = Table(box=SIMPLE, title=escape(found.score), title_justify="left")
         table.add_column(f"A = {escape(found.a)}, B = {escape(found.b)}")
         table.add_column("", justify="right")
         for what, value in rows(found):
             table.add_row(escape(what), escape(value))
         console.print(table)
-        for sentence in sentences(found):
-            console.print(escape(sentence), highlight=False)
         ready = f"For a paper: {paper.sentence(found)}"
         console.print(escape(ready), style="dim", highlight=False)
+        show_answer(answer.of_groups(found), console)
         console.print()
 
 
@@ -89,7 +86,9 @@ def markdown(groups: Sequence[TwoGroups]) -> str:
     """Return the same as Markdown."""
     parts = [f"# {text(groups[0].a)} against {text(groups[0].b)}"]
     for found in groups:
-        parts += [f"## {text(found.score)}", text(" ".join(sentences(found)))]
+        told = answer.of_groups(found)
+        said = [*told.cautions, *told.answer, *told.sure, f"Next: {told.next.line}"]
+        parts += [f"## {text(found.score)}", text(" ".join(said))]
         lines = ["| | |", "|:---|---:|"]
         lines += [f"| {text(what)} | {text(value)} |" for what, value in rows(found)]
         parts += ["\n".join(lines), f"For a paper: {text(paper.sentence(found))}"]

@@ -6,6 +6,7 @@ import numpy as np
 
 from seedscope.analysis.results import ArmCurves, ArmResult, Comparison
 from seedscope.report import advice, asked, levels
+from seedscope.report.answer import sources_table
 from seedscope.report.rounding import (
     NONE,
     mark,
@@ -50,35 +51,7 @@ def _levels(comparison: Comparison) -> Iterator[Sheet]:
 
 
 def _attribution(comparison: Comparison) -> Iterator[Sheet]:
-    for found in comparison.attributions:
-        repeats = found.pairs.nondeterminism
-        rows = [
-            (
-                e.source,
-                percent(*e.total, found.approximate),
-                percent(*e.first, found.approximate),
-            )
-            for e in found.effects
-        ]
-        ends = (repeats.value, repeats.low, repeats.high)
-        rough = found.pairs.approximate
-        machine = ratio(*(100 * v for v in ends), unit="%", approximate=rough)
-        rows.append(("the machine (exact repeats)", machine, NONE))
-        caption = (
-            f"By {found.method}, {found.pairs.replicates} runs in "
-            f"{found.pairs.blocks} independent block(s). The columns are no parts of a "
-            "whole and need not add up to 100 %."
-        )
-        if found.approximate:
-            caption += " The intervals are approximate."
-        if found.warning:
-            caption += f" {found.warning[0].upper()}{found.warning[1:]}."
-        yield Sheet(
-            f"Where the variance of {found.score} comes from: {found.arm}",
-            caption,
-            ("source", "seen when only its seed varies", "lost when its seed is fixed"),
-            tuple(rows),
-        )
+    yield from map(sources_table, comparison.attributions)
 
 
 def _components(comparison: Comparison) -> Iterator[Sheet]:

@@ -1,5 +1,7 @@
 """The table of levels at which nothing varies: repeats, and distance from the first."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from rich.box import SIMPLE
 from rich.markup import escape
@@ -31,6 +33,32 @@ HEADS = (
     "time",
     "other draws",
 )
+
+
+def sentences(comparison: Comparison) -> Iterator[str]:
+    """Say which levels repeat, and which are not where the first one is."""
+    found = [level for level in comparison.levels if level.repeats]
+    if not found:
+        return
+    repeats = [(v.arm, v.repeats) for v in found if v.repeats]
+    differ = [(arm, of) for arm, of in repeats if not of.identical]
+    text = f"{len(found) - len(differ)} of {len(found)} levels repeat bit for bit"
+    if differ:
+        ways = [f"{arm} ({of.distinct} of {of.runs})" for arm, of in differ]
+        text += f"; with equal seeds different weights come from {', '.join(ways)}"
+    same = [level.arm for level in found[1:] if _at_baseline(level)]
+    if same:
+        text += f"; the same bits as {found[0].arm}: {', '.join(same)}"
+    yield f"{text}."
+    anew = {v.arm: [name for name, same in v.draws.items() if not same] for v in found}
+    others = [f"{arm} ({', '.join(names)})" for arm, names in anew.items() if names]
+    if others:
+        yield f"Drawn anew in each repeat: {'; '.join(others)}."
+
+
+def _at_baseline(level: Level) -> bool:
+    apart = level.distance is not None and level.distance[-1] == 0
+    return apart and level.first_step == -1
 
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:

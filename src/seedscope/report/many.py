@@ -28,8 +28,6 @@ def show(found: ManyArms, console: Console) -> None:
     for row in body:
         table.add_row(*map(escape, row))
     console.print(table)
-    for sentence in sentences(found):
-        console.print(escape(sentence), highlight=False)
     for note in found.runs.remarks:
         console.print(f"- {escape(note)}", style="yellow", highlight=False)
 

@@ -7,7 +7,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from seedscope.analysis.results import Comparison
-from seedscope.report import details, summary, tables
+from seedscope.report import answer, details, summary, tables
 from seedscope.report.svg import element
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -39,9 +39,8 @@ def html(comparison: Comparison, figures: Mapping[str, str]) -> str:
     return environment.from_string(TEMPLATE.read_text()).render(
         comparison=comparison,
         runs=sum(arm.runs for arm in comparison.arms),
-        verdict=summary.control(comparison),
-        passed=summary.control_passed(comparison),
-        sentences=[*summary.shapes(comparison), *summary.sentences(comparison)],
+        answer=answer.of_comparison(comparison),
+        sentences=summary.sentences(comparison),
         scores=[(s, tables.columns(rows), rows) for s, rows in scores],
         heads=tables.HEADS,
         figures=[

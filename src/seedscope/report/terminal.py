@@ -1,30 +1,65 @@
-"""Print a comparison: what it says in words, its tables, what a reader must know."""
+"""Print a comparison: its tables, then the answer, last, where the eye is."""
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from seedscope.analysis.results import Comparison
-from seedscope.report import levels, summary, tables
+from seedscope.report import answer, details, levels, sheets, summary, tables
+from seedscope.report.answer import Answer
+from seedscope.report.wrapping import lines
 
 
-def show(comparison: Comparison, console: Console) -> None:
-    """Print the whole comparison."""
+def show(comparison: Comparison, console: Console, everything: bool = False) -> None:
+    """Print a comparison.
+
+    Args:
+        comparison: what was found.
+        console: where to.
+        everything: also what is behind the numbers: notes and the tables of the page.
+    """
+    told = answer.of_comparison(comparison)
     console.print()
     if comparison.runs.assumed:
         console.print(escape(comparison.runs.assumed), style="dim", highlight=False)
-    for sentence in summary.shapes(comparison):
-        console.print(escape(sentence), style="yellow", highlight=False)
+    for sentence in told.cautions:
+        _paragraph(sentence, console, "yellow")
+    if everything:
+        for sheet in details.sheets(comparison):
+            sheets.show(sheet, console)
     for score in tables.shown_scores(comparison):
         console.print(tables.terminal(comparison, score))
         console.print()
     if comparison.levels:
         console.print(levels.terminal(comparison))
         console.print()
-    control = summary.control(comparison)
-    if control:
-        style = "green" if summary.control_passed(comparison) else "bold red"
-        console.print(escape(control), style=style, highlight=False)
-    for sentence in summary.sentences(comparison):
-        console.print(escape(sentence), highlight=False)
-    for note in summary.notes(comparison):
-        console.print(f"- {escape(note)}", style="yellow", highlight=False)
+    notes = summary.notes(comparison)
+    if everything:
+        notes = [*summary.sentences(comparison), *notes]
+    for note in notes:
+        _paragraph(f"- {note}", console, "dim")
+    show_answer(told, console)
+
+
+def show_answer(told: Answer, console: Console) -> None:
+    """Print the answer: what was asked, what came out, how sure, what next."""
+    if told.table is not None:
+        sheets.show(told.table, console)
+    if told.warning:
+        _paragraph(told.warning, console, "bold red")
+    _paragraph(told.question, console, "dim")
+    _paragraph(" ".join(told.answer), console, "bold")
+    for sentence in told.sure:
+        _paragraph(sentence, console, "", 2)
+    if told.next.command:
+        _paragraph(f"Next: {told.next.text}:", console, "")
+        console.print(Text(f"  {told.next.command}", "cyan"), soft_wrap=True)
+    else:
+        _paragraph(f"Next: {told.next.line}", console, "")
+    if told.context:
+        _paragraph(told.context_line, console, "dim")
+
+
+def _paragraph(text: str, console: Console, style: str, indent: int = 0) -> None:
+    for line in lines(text, console.width - indent):
+        console.print(Text(" " * indent + line, style), soft_wrap=True)

@@ -3,7 +3,6 @@
 import math
 
 from seedscope.analysis.results import TwoGroups
-from seedscope.report import shape
 from seedscope.report.rounding import (
     Unit,
     percent,
@@ -20,17 +19,14 @@ from seedscope.stats.verdict import BETTER, EQUIVALENT, HIGHER, NOT_WORTH, POWER
 HOW = {"paired t": "paired by seed", "constant": "nothing varies within the groups"}
 
 
-def sentences(found: TwoGroups) -> list[str]:
-    """Return the shape of the runs, the verdict, and what is left out."""
-    said = [shape.sentence(of, unit(found)) for of in found.shapes]
-    said += [verdict(found), _single_runs(found)]
+def decisive(found: TwoGroups) -> list[str]:
+    """Return the verdict, what single runs would show, and what is left out."""
+    said = [verdict(found), _single_runs(found)]
     if found.verdict.apart:
         said.append(
             "The means and the single runs point apart, so nothing is recommended: "
             "look at how the runs are spread before you choose."
         )
-    if (plan := _plan(found)) is not None:
-        said.append(plan)
     if any(found.diverged):
         said.append(
             f"Diverged and left out of every number: {_counts(found, found.diverged)}."
@@ -147,7 +143,7 @@ def _single_runs(found: TwoGroups) -> str:
     return f"{text}; one run each {what} in {other} %."
 
 
-def _plan(found: TwoGroups) -> str | None:
+def plan(found: TwoGroups) -> str | None:
     """Say what it would take to decide, or that it is not worth it."""
     told, plan = found.verdict, found.verdict.plan
     if plan is None:

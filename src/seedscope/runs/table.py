@@ -97,6 +97,9 @@ class Runs:
     control: str | None = None  # why it failed, found one by one: engine or machine
     base: str | None = None  # a study's name before code, data and engine entered it
     figure: str | None = None  # the figure that answers the study's question
+    question: str | None = None  # the study's own, where it has one
+    command: str | None = None  # that trained or compared these runs, as it was typed
+    context: Mapping[str, str] = field(default_factory=dict)  # what was run, in words
     nested: tuple[str, ...] = ()  # batch/cask: each batch has casks of its own
     better: Mapping[str, str] = field(default_factory=dict)  # score -> direction, told
 

@@ -21,7 +21,7 @@ So the jackknife of log sd (Miller 1968, Welch's degrees of freedom) from 7 runs
 smaller arm, below that the F interval: there the jackknife is four times as wide.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -237,6 +237,27 @@ def equal_variances_of_arms(
         pair for pair in combinations(arms, 2) if reference is None or reference in pair
     ]
     pairs = [(b, a) if a == reference else (a, b) for a, b in pairs]
+    return equal_variances_of_pairs(pairs, arms, rng, level, permutations, seeds)
+
+
+def equal_variances_of_pairs(
+    pairs: Sequence[tuple[str, str]],
+    arms: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+    level: float = 0.95,
+    permutations: int = 1999,
+    seeds: Mapping[str, np.ndarray] | None = None,
+) -> tuple[ArmPair, ...]:
+    """Compare the variances of these pairs of arms, p-values adjusted by Holm.
+
+    Args:
+        pairs: names of arms; the first one's variance is above the line.
+        arms: as of `equal_variances_of_arms`, like all that follow.
+        rng: draws the permutations.
+        level: coverage of each interval; the intervals are not adjusted.
+        permutations: how many.
+        seeds: those of each arm, where known.
+    """
     # A generator of its own for each pair: no result depends on the order of the arms.
     seed = rng.integers(2**63)
     results = [
