@@ -66,7 +66,6 @@ def test_the_name_is_made_of_the_key():
     ("levels", "message"),
     [
         ("{loop.batch_size:[8,8]}", "x batch_size:8 is there twice"),
-        ("{model.dropout:[none,null]}", "x dropout:none is the name of two arms"),
         (
             "{optimizer:[{name:a,_target_:keras.optimizers.SGD,learning_rate:1.0},"
             "{name:a,_target_:keras.optimizers.SGD,learning_rate:2.0}]}",

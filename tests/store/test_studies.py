@@ -83,7 +83,8 @@ def test_edited_code_is_another_study_which_names_the_module(
     store, tmp_path, monkeypatch
 ):
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "usermodel.py").write_text("import userhelp")
+    text = "import userhelp\n\n\ndef build():\n    pass\n"
+    (tmp_path / "usermodel.py").write_text(text)
     (tmp_path / "userhelp.py").write_text("units = 4")
     own = ["model=own", "model._target_=usermodel.build", "factor=init"]
     first, _ = train(store, *own)

@@ -54,6 +54,7 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
     """
     examples = _check_plain(run, load(run))
     runtime.clear_session(run.settings.runtime)
+    _unseed()
     seed = SEEDINGS[run.settings.runtime.seeding]
     seed()
     drawn = draws()
@@ -80,6 +81,13 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
             "second_epoch_in_the_order_of_the_first": str(bool(first_epochs)),
         },
     )
+
+
+def _unseed() -> None:
+    """Leave no generator as it was seeded for loading the data: a script has not."""
+    random.seed()
+    np.random.seed()  # noqa: NPY002 - as above
+    tf.random.set_seed(None)
 
 
 def _check_plain(run: Run, examples: Examples | Streams) -> Examples:
