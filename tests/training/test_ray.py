@@ -48,6 +48,12 @@ def cluster():
     made.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def whole_tracebacks(monkeypatch):
+    """What fails in a worker is told whole, as with --trace."""
+    monkeypatch.setenv("SEEDSCOPE_TRACE", "1")
+
+
 def kill(node):
     """End a node as a power cut does: its raylet and its workers."""
     for processes in node.all_processes.values():

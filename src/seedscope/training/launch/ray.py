@@ -138,6 +138,7 @@ def _variables(share: Share) -> dict[str, str]:
         **environment(runtime),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        trouble.TRACE: os.environ.get(trouble.TRACE, ""),  # --trace
         # Ray would set one thread; local runs have what their environment says.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
         OURS: known,
