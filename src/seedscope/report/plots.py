@@ -282,8 +282,9 @@ def render(figure: Figure) -> tuple[bytes, str]:
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
         warnings.filterwarnings("ignore", "constrained_layout")  # by very long names
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)
+            figure.set_layout_engine(None)  # else each file is drawn once more
         figure.savefig(png, format="png", dpi=140)
         figure.savefig(svg, format="svg", metadata={"Date": None}, dpi=140)
     return png.getvalue(), _told(svg.getvalue())

@@ -11,10 +11,12 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -46,13 +48,15 @@ from seedscope.study.words import Run, Study
 from seedscope.trace import tables
 from seedscope.trace.trace import Trace
 
-AT_ONCE = 1000  # metrics that one log_batch call takes
 LONGEST = 500  # characters of a tag or parameter that every store takes
 POINTS = 1000  # of a curve, that the MLflow UI draws without thinning
 LEAST = 8  # runs of the first share, for each worker of an engine that groups runs
 SHARE = 30.0  # seconds of training that a process takes at a time
 POLL = 2.0  # seconds between two looks for runs that others gave up
+SIDE_BY_SIDE = 8  # runs that are sent to a server at a time
 POINTS_OF_A_STUDY = 10_000  # of each curve, over all runs: SQLite takes ten seconds
+
+Given, Made = TypeVar("Given"), TypeVar("Made")
 
 
 class StudyLog:
@@ -146,14 +150,8 @@ class StudyLog:
                 self._look_again()
             missing = {run.fingerprint for run in self.missing}
             traces = [trace for trace in traces if trace.run.fingerprint in missing]
-            ended = int(time.time() * 1000)
-            name = f"part-{uuid4().hex}"
-            made = self._create_all(name, traces, ended)
-            self._told = own.tell(self._store, self.study_id, traces, self._told)
-            for run_id, trace in made:
-                self._fill(run_id, trace, ended)
-                self.stored += 1
-                self._forget({trace.run.fingerprint})
+            if traces:
+                self._add(traces)
 
     def _take(self, size: int) -> list[Run]:
         """Hold at most `size` of the missing runs, and return them."""
@@ -183,23 +181,48 @@ class StudyLog:
     def _forget(self, finished: Collection[str]) -> None:
         self.missing = [run for run in self.missing if run.fingerprint not in finished]
 
-    def _create_all(
-        self, name: str, traces: Sequence[Trace], ended: int
-    ) -> list[tuple[str, Trace]]:
-        """Create the runs of a group and store its part; return them with their ids."""
-        if not traces:
-            return []
-        outputs = self._study.tracking.outputs
+    def _add(self, traces: Sequence[Trace]) -> None:
+        """Store a group: its part is written while its runs are created and filled."""
+        ended, name = int(time.time() * 1000), f"part-{uuid4().hex}"
         drafts = [f"{name}/{number}" for number in range(len(traces))]
-        made = tables.tables(drafts, traces, outputs)
+        made = tables.tables(drafts, traces, self._study.tracking.outputs)
         tags = {"seedscope.lease": self._lease.id, **parts.tags(name, made)}
-        ids = [self._create(trace, ended, tags) for trace in traces]
+        ids = self._each(lambda trace: self._create(trace, ended, tags), traces)
         named = dict(zip(drafts, ids, strict=True))
-        made = {
-            t: f.with_columns(pl.col("run_id").replace(named)) for t, f in made.items()
-        }
-        parts.write(self._store, self.study_id, name, made)
-        return list(zip(ids, traces, strict=True))
+        with ThreadPoolExecutor(1) as beside:
+            part = beside.submit(self._write_part, name, made, named)
+            self._told = own.tell(self._store, self.study_id, traces, self._told)
+
+            def store(pair: tuple[str, Trace]) -> Trace:
+                run_id, trace = pair
+                self._fill(run_id, trace, ended, part)
+                return trace
+
+            filled = zip(named.values(), traces, strict=True)
+            for trace in self._each(store, filled):
+                self.stored += 1
+                self._forget({trace.run.fingerprint})
+
+    def _each(self, do: Callable[[Given], Made], to: Iterable[Given]) -> Iterator[Made]:
+        """Do one thing to each, side by side where a server answers; in their order."""
+        if not self._store.uri.startswith("http"):
+            yield from map(do, to)
+            return
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            begun = [pool.submit(do, one) for one in to]
+            try:
+                yield from (one.result() for one in begun)
+            finally:  # after a mistake nothing new is begun
+                for one in begun:
+                    one.cancel()
+
+    def _write_part(
+        self, name: str, made: Mapping[str, pl.DataFrame], named: Mapping[str, str]
+    ) -> None:
+        """Write the rows of a group, drafts of its runs replaced by their names."""
+        run_id = pl.col("run_id").replace(named)
+        rows = {table: frame.with_columns(run_id) for table, frame in made.items()}
+        parts.write(self._store, self.study_id, name, rows)
 
     def _create(self, trace: Trace, ended: int, more: dict[str, str]) -> str:
         run = trace.run
@@ -212,17 +235,17 @@ class StudyLog:
         )
         return created.info.run_id
 
-    def _fill(self, run_id: str, trace: Trace, ended: int) -> None:
+    def _fill(self, run_id: str, trace: Trace, ended: int, part: Future) -> None:
+        """Log what a run holds; it has finished when its part is there too."""
         client = self._store.client
         metrics = list(_metrics(trace, self._points))
         params = [Param(k, v) for k, v in _cut(_run_params(trace.run)).items()]
-        client.log_batch(run_id, params=params)
-        for start in range(0, len(metrics), AT_ONCE):
-            client.log_batch(run_id, metrics=metrics[start : start + AT_ONCE])
+        client.log_batch(run_id, metrics=metrics, params=params)
         if "data" in trace.digests:
             client.log_inputs(run_id, [_dataset(trace)])
         if trace.logged is not None or trace.files:
             own.add(self._store, run_id, trace)
+        part.result()
         finished = RunStatus.to_string(RunStatus.FINISHED)
         client.set_terminated(run_id, finished, end_time=ended)
 
@@ -506,15 +529,17 @@ def _weight_digests(trace: Trace) -> dict[str, str]:
 
 
 def _metrics(trace: Trace, points: int) -> Iterator[Metric]:
+    """Yield every number of a run, each curve's points together, the last one first.
+
+    MLflow keeps the latest value of each metric apart: it is then written once, not
+    once for every point.
+    """
     now = int(time.time() * 1000)
-    for group in ("batch", "batch_reported"):
+    for group in ("batch", "batch_reported", "train", "val"):
+        most = points if group.startswith("batch") else None
         for name, values in getattr(trace, group).items():
-            for step in _thinned(len(values), points):
+            for step in np.roll(_thinned(len(values), most), 1).tolist():
                 yield Metric(f"{group}/{name}", float(values[step]), now, step + 1)
-    for group in ("train", "val"):
-        for name, values in getattr(trace, group).items():
-            for epoch, value in enumerate(values, start=1):
-                yield Metric(f"{group}/{name}", float(value), now, epoch)
     logged = trace.logged.metrics if trace.logged is not None else {}
     for name, value in trace.scores.items():
         if name in logged:
@@ -526,11 +551,11 @@ def _metrics(trace: Trace, points: int) -> Iterator[Metric]:
         yield Metric("step_seconds", trace.step_seconds, now, 0)
 
 
-def _thinned(steps: int, points: int) -> list[int]:
+def _thinned(steps: int, points: int | None) -> np.ndarray:
     """Return which steps to log: all, or evenly spread ones with the first and last."""
-    if steps <= points:
-        return list(range(steps))
-    return np.unique(np.linspace(0, steps - 1, points).round().astype(int)).tolist()
+    if points is None or steps <= points:
+        return np.arange(steps)
+    return np.unique(np.linspace(0, steps - 1, points).round().astype(int))
 
 
 def _points(runs: int) -> int:

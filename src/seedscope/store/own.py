@@ -17,7 +17,6 @@ from mlflow.exceptions import MlflowException
 from seedscope.store.store import Store
 from seedscope.trace.trace import Trace
 
-AT_ONCE = 1000  # metrics, and 100 of the others, that one call takes
 LONGEST = 500  # characters of a parameter or tag
 TOLD = "told.json"  # artifact of the study
 LEAD = "seedscope.answer.score"
@@ -42,11 +41,7 @@ def add(store: Store, run_id: str, trace: Trace) -> None:
             RunTag(_free(name, held.tags), text[:LONGEST])
             for name, text in trace.logged.tags.items()
         ]
-        for start in range(0, len(metrics), AT_ONCE):
-            client.log_batch(run_id, metrics=metrics[start : start + AT_ONCE])
-        for start in range(0, max(len(params), len(tags)), 100):
-            some = slice(start, start + 100)
-            client.log_batch(run_id, params=params[some], tags=tags[some])
+        client.log_batch(run_id, metrics, params, tags)
     _files(store, run_id, trace)
 
 

@@ -12,7 +12,6 @@ from mlflow.entities import Metric
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from seedscope.store.lease import Lease
-from seedscope.store.log import AT_ONCE
 from seedscope.store.store import Store, told
 
 FOLDER = "comparison"  # of the study run's artifacts
@@ -64,8 +63,7 @@ def _log_metrics(store: Store, study_id: str, metrics: Mapping[str, float]) -> N
         for name, value in metrics.items()
         if not _same(held.get(name), value)
     ]
-    for start in range(0, len(new), AT_ONCE):
-        store.client.log_batch(study_id, metrics=new[start : start + AT_ONCE])
+    store.client.log_batch(study_id, metrics=new)
 
 
 def _same(held: float | None, value: float) -> bool:
