@@ -1,10 +1,10 @@
 """What storing a run in MLflow costs: seedscope, and one MLflow call for each number.
 
-python benchmarks/tracking.py            three minutes: SQLite, and a server in front of it
+python benchmarks/tracking.py            minutes: SQLite, and a server in front of it
 python benchmarks/tracking.py runs=50    more runs of each kind
 
-Both store the same runs in one process, in turns; CPU time, calls of MLflow's client and
-statements of SQL are counted, so that a busy machine moves the ratio little.
+Both store the same runs in one process, in turns; CPU time, calls of MLflow's client
+and statements of SQL are counted, so that a busy machine moves the ratio little.
 """
 
 import os
@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / part) for part in ("src", "tests", "tests/store")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "store"))
 
 import mlflow
 import numpy as np

@@ -27,6 +27,7 @@ from itertools import combinations
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from seedscope.stats.interval import check_level, finite_scores
 from seedscope.stats.shared import share_seeds, shared_mean
@@ -289,9 +290,8 @@ def holm(p: np.ndarray) -> np.ndarray:
     p = np.asarray(p, dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
     known = ~np.isnan(p)
-    left = np.arange(known.sum(), 0, -1)  # hypotheses that are not yet rejected
-    order = np.flatnonzero(known)[np.argsort(p[known], kind="stable")]
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(left * p[order]))
+    if known.any():
+        adjusted[known] = multipletests(p[known], method="holm")[1]
     return adjusted
 
 

@@ -56,7 +56,8 @@ POLL = 2.0  # seconds between two looks for runs that others gave up
 SIDE_BY_SIDE = 8  # runs that are sent to a server at a time
 POINTS_OF_A_STUDY = 10_000  # of each curve, over all runs: SQLite takes ten seconds
 
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 class StudyLog:
