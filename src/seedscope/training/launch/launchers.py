@@ -5,6 +5,7 @@ one line of `LAUNCHERS`, and a file of its name in conf/launcher/ lets users ask
 What a process does with its share is the engine's business, not the launcher's.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Protocol, cast
@@ -16,6 +17,10 @@ from seedscope.trace.trace import Trace
 from seedscope.training.engines import Note
 from seedscope.training.launch import here
 from seedscope.training.launch.shares import Share, shares_of
+
+# Read when Ray is imported, by us or by Hydra's launcher: a worker takes the packages of
+# its machine, also where this process was started by `uv run`.
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 LAUNCHERS = {
     "here": "seedscope.training.launch.here",
