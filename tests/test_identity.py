@@ -45,6 +45,16 @@ def test_the_code_of_a_target_is_what_it_imports_and_no_one_elses(mine):
     assert not {"mine", "helper"} & set(sys.modules)  # nothing of it was run
 
 
+def test_folders_without_init_are_followed_as_python_does(mine):
+    nets = mine / "parts" / "nets"
+    nets.mkdir(parents=True)
+    (nets / "small.py").write_text("import parts.nets.blocks.dense\ndef build(): ...")
+    (nets / "blocks").mkdir()
+    (nets / "blocks" / "dense.py").write_text("units = 4")
+    found = code.users_code(["parts.nets.small.build"])
+    assert list(found) == ["parts.nets.blocks.dense", "parts.nets.small"]
+
+
 def test_a_study_of_seedscopes_own_models_runs_no_code_of_the_user():
     assert identity.all_code(read()) == {}
     assert code.digest({}) == ""

@@ -15,6 +15,7 @@ import base64
 import hashlib
 import json
 import pickletools
+import pkgutil
 import re
 import site
 import sys
@@ -156,22 +157,42 @@ def _with_packages(name: str) -> Iterator[str]:
 def _find(name: str) -> ModuleSpec | None:
     """Find a module without importing the packages that it lies in."""
     parent = name.rpartition(".")[0]
-    locations = None
     if parent:
         around = _find(parent)
         if around is None or around.submodule_search_locations is None:
             return None
         if not _followed(around):
             return None
-        locations = list(around.submodule_search_locations)
+        return _find_below(around.submodule_search_locations, name)
     for finder in sys.meta_path:
         try:
-            spec = finder.find_spec(name, locations, None)
+            spec = finder.find_spec(name, None, None)
         except (AttributeError, ImportError, ValueError):
             continue
         if spec is not None:
             return spec
     return None
+
+
+def _find_below(locations: Iterable[str], name: str) -> ModuleSpec | None:
+    """Find a module of a package that lies in these folders.
+
+    `PathFinder` wants the namespace packages around it (folders without `__init__.py`)
+    to be imported.
+    """
+    portions: list[str] = []
+    for location in locations:
+        finder = pkgutil.get_importer(location)
+        spec = None if finder is None else finder.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            return spec
+        if spec is not None:
+            portions += spec.submodule_search_locations or []
+    if not portions:
+        return None
+    namespace = ModuleSpec(name, None, is_package=True)
+    namespace.submodule_search_locations = portions
+    return namespace
 
 
 def _followed(spec: ModuleSpec) -> bool:

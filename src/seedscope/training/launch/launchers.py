@@ -18,8 +18,8 @@ from seedscope.training.engines import Note
 from seedscope.training.launch import here
 from seedscope.training.launch.shares import Share, shares_of
 
-# Read when Ray is imported, by us or by Hydra's launcher: a worker takes the packages of
-# its machine, also where this process was started by `uv run`.
+# Read when Ray is imported, by us or by Hydra: a worker takes the packages of
+# its machine, also where `uv run` started this process.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 LAUNCHERS = {
