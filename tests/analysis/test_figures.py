@@ -84,7 +84,7 @@ def test_figures_on_one_page_share_no_id_and_take_its_colours(stopped):
     assert 'aria-label="a &#34;b&#34; &lt;c&gt;"' in page
     assert "http" not in page
     assert not re.search("#[0-9a-f]{6}", page)
-    assert "max-width: 538px" in page  # as drawn: one arm is not blown up
+    assert "max-width: 499px" in page  # as drawn: one arm is not blown up
 
 
 def test_early_epochs_do_not_flatten_the_axis():

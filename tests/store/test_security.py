@@ -85,7 +85,12 @@ def test_note(hostile):
 
 def test_page(hostile):
     text = page.html(hostile, {})
-    assert "<script" not in text
+    assert text.count("<script") == 1  # its own, the only one that its policy allows
+    (policy,) = re.findall(
+        r'http-equiv="Content-Security-Policy" content="(.*?)"', text
+    )
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy.partition("script-src")[2]
     assert "<img" not in text
     assert "&lt;script&gt;" in text
 

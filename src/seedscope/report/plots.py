@@ -15,6 +15,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -48,7 +49,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.prop_cycle": matplotlib.cycler(color=[RUNS, BETWEEN, *OTHERS]),
+    "axes.prop_cycle": cycler(color=[RUNS, BETWEEN, *OTHERS]),
     "figure.facecolor": PAPER,
     "figure.titlesize": 10.5,
     "figure.titleweight": "bold",
@@ -68,7 +69,7 @@ SHOWN = 200  # runs whose curves are drawn; the mean and the band use all
 TOLD = 400  # runs whose dots tell their score
 STRIPS = 60  # places of a curve that tell their numbers
 PANELS = 3  # in a row
-WIDTH = 5.6  # inches of a figure with one pair of axes: two of them fit a page
+WIDTH = 5.2  # inches of a figure with one pair of axes: two of them fit a page
 LONGEST = 34  # characters of a name beside an axis
 TIP = "tip:"  # begins the id of what tells its numbers
 

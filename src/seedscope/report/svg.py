@@ -20,6 +20,13 @@ COLOURS = {
     plots.BETWEEN: "between",
 } | {colour: f"other-{n}" for n, colour in enumerate(plots.OTHERS)}
 PIXELS = 4 / 3  # of a screen in a point of paper
+WIDE = 700  # pixels; a wider figure has a row of its own
+
+
+def width(svg: str) -> float:
+    """Return how many pixels of a screen wide a figure was drawn."""
+    found = re.search(r'<svg [^>]*\bwidth="([\d.]+)pt"', svg)
+    return float(found[1]) * PIXELS if found else 0
 
 
 def element(svg: str, name: str, alt: str) -> str:
