@@ -28,9 +28,7 @@ from composing import plan
 
 from seedscope.study.words import Engine, Run
 from seedscope.task.data.load import load
-from seedscope.task.orders import batch_bounds
 from seedscope.training.batched import batched, kind
-from seedscope.training.batched.cost import multiply_adds
 from seedscope.training.batched.group import Group
 from seedscope.training.sequential import loops as sequential
 
@@ -50,12 +48,6 @@ DIGITS = (
 )
 MLP = (*DIGITS, "model.hidden=[128]", "loop.epochs=20")
 CNN = (*DIGITS, "model=cnn", "model.augmentation=0", "loop.epochs=5")
-IMAGES = "/usr/share/datasets/fashion-mnist"  # Debian's dataset-fashion-mnist
-LARGE = (
-    *("factor=sources", ALL, "data=fashion_mnist", "split.train_size=2000"),
-    *(f"data.folder={IMAGES}", "split.validation=0"),
-    *("model=cnn", "model.augmentation=0", "loop.epochs=1"),
-)
 ROWS = {  # name: runs, settings, at least, aim
     "small 256": (256, SMALL, 150, 400),
     "small 1024": (1024, SMALL, 300, 600),
@@ -132,45 +124,6 @@ def stepping(options: Sequence[str], width: int) -> tuple[float, float]:
     return first.cpu, min(epochs)
 
 
-def keras_step(options: Sequence[str]) -> float:
-    """Return CPU seconds of a step in `fit`, without its compilation."""
-    times = []
-    for epochs in (1, 3):
-        (run,) = plan(*options, "replicates=1", f"loop.epochs={epochs}")
-        with timed() as spent:
-            fit_one(run)
-        times.append(spent.cpu)
-    (run,) = plan(*options, "replicates=1")
-    count = len(load(run).parts.train)
-    steps = len(batch_bounds(count, run.settings.loop.batch_size, False))
-    return (times[1] - times[0]) / (2 * steps)
-
-
-def cost_model() -> None:
-    """Fit compile + steps x (a + b x runs) to two widths of each reference model."""
-    models = {
-        "small": (SMALL, 16, 64),
-        "digits": (MLP, 16, 64),
-        "cnn": (CNN, 16, 64),
-    }
-    if Path(IMAGES).is_dir():
-        models["cnn 28x28"] = (LARGE, 4, 8)
-    for name, (options, *widths) in models.items():
-        (_, low), (compiling, high) = (stepping(options, w) for w in widths)
-        b = (high - low) / (widths[1] - widths[0])
-        (run,) = plan(*options, "replicates=1")
-        examples = load(run)
-        program = kind.program_of(kind.kind_of(run, examples), run, examples, widths[1])
-        work = multiply_adds(program.built.model, run.settings.loop.batch_size)
-        print(
-            f"cost {name:9s} compile {compiling - high * 40:4.1f} s + steps x "
-            f"({1e6 * (low - b * widths[0]):5.0f} us + {1e6 * b:6.1f} us x runs), CPU; "
-            f"Keras {1e6 * keras_step(options):5.0f} us x steps; {work / 1e6:.2f} "
-            "million multiply-adds a step",
-            flush=True,
-        )
-
-
 def limit() -> None:
     """Compare with the bare stacked matrix products of the digits MLP, width 64."""
     rng = np.random.default_rng(0)
@@ -240,8 +193,6 @@ def main(words: Sequence[str]) -> None:
         if not words or any(word in name for word in words):
             compare(name)
             gc.collect()
-    if not words or "cost" in words:
-        cost_model()
     if not words or "limit" in words:
         limit()
 

@@ -34,7 +34,7 @@ def main() -> None:
     for name, overrides in KINDS.items():
         run = plan(*overrides)[0]
         examples = load(run)
-        program = program_of(kind_of(run, examples), run, examples, None)
+        program = program_of(kind_of(run, examples), run, examples, 16)
         spent = []
         for _ in range(2):  # the first call compiles, the second is the trial's own
             group = Group([run], [examples], program)

@@ -34,7 +34,7 @@ def work(uri: str, experiment: str, study: str, replicates: str, seconds: str) -
     made = read("factor=init", f"replicates={replicates}", f"name={study}")
     trained = 0
     with log.open_study(connect(tracking), made, plan_runs(made)) as opened:
-        for share in opened.shares(1, False, print):
+        for share in opened.shares(1, 1, print):
             time.sleep(float(seconds) * len(share))
             opened.add([trace(run) for run in share])
             trained += len(share)

@@ -140,7 +140,7 @@ def test_a_live_process_of_another_host_keeps_what_it_is_storing(store, far):
         half = store.client.create_run(store.experiment.experiment_id, tags=tags)
         with open_study(store, made, runs) as second:
             assert half.info.run_id in {run.info.run_id for run in logged(store)}
-            share = next(second.shares(3, False, print))
+            share = next(second.shares(3, 1, print))
             assert runs[0] not in share
         other.close()
         with open_study(store, made, runs):
@@ -150,10 +150,10 @@ def test_a_live_process_of_another_host_keeps_what_it_is_storing(store, far):
 def test_who_was_taken_for_dead_and_comes_back_doubles_nothing(store):
     made, runs = study()
     with open_study(store, made, runs) as slow:
-        share = next(slow.shares(3, False, print))
+        share = next(slow.shares(3, 1, print))
         store.client.delete_run(slow._lease.id)  # another host found it expired
         with open_study(store, made, runs) as quick:
-            for more in quick.shares(1, False, print):
+            for more in quick.shares(1, 1, print):
                 quick.add([trace(run) for run in more])
         slow.add([trace(run) for run in share])
     fingerprints = [run.data.tags["seedscope.fingerprint"] for run in logged(store)]
@@ -164,8 +164,8 @@ def test_what_another_finished_just_before_it_ended_is_not_trained_again(store):
     made, runs = study()
     with open_study(store, made, runs) as slow:
         with open_study(store, made, runs) as quick:
-            held = next(quick.shares(1, False, print))
-            shares = slow.shares(1, False, print)
+            held = next(quick.shares(1, 1, print))
+            shares = slow.shares(1, 1, print)
             slow.add([trace(run) for run in next(shares)])
             mine = next(shares)  # the last look at what has finished
             quick.add([trace(run) for run in held])
@@ -190,7 +190,7 @@ def test_a_run_that_is_given_out_and_never_comes_back_ends_the_job(store):
         open_study(store, made, runs) as log,
         pytest.raises(RuntimeError, match="none"),
     ):
-        list(log.shares(3, False, print))
+        list(log.shares(3, 1, print))
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pytest
 from composing import read
 from test_log import logged, trace
 
+from seedscope.commands import identity as identities
 from seedscope.commands.identity import settled
 from seedscope.store import log as log_module
 from seedscope.store.log import open_study
@@ -70,6 +71,37 @@ def test_another_identity_is_another_study_and_is_said(store, change, said, name
     assert len(logged(store)) == 6
     assert read_study(store, first).table.height == 3
     assert read_study(store, "foo" if named else "test").table.height == 3
+
+
+def test_what_was_chosen_for_the_runs_first_planned_holds_on_a_later_day(
+    store, monkeypatch
+):
+    def day(replicates, choice):
+        study = read(f"replicates={replicates}", "factor=init")
+        auto = replace(study.engine, planned=replicates)
+        own = replace(found(study), engine=replace(auto, name=choice))
+
+        def ask(samples, engine):
+            if choice == "cannot":
+                raise ValueError("engine=batched cannot train this")
+            return lambda: replace(own, engine=engine)
+
+        monkeypatch.setattr(identities.launchers, "ask", ask)
+        answer = identities.begun(store, study, [], auto, own)
+        runs, modules = plan_runs(study), code.digests(identity.all_code(study))
+        study, runs, notes = settled(store, study, runs, answer, modules)
+        with open_study(store, study, runs) as log:
+            log.add([trace(run) for run in log.missing])
+        return study.name, study.engine.name, log.planned, notes
+
+    name, *first = day(3, "batched")
+    assert first == ["batched", 3, []]
+    again, engine, planned, (note,) = day(5, "sequential")
+    assert (again, engine, planned) == (name, "batched", 3)
+    assert note.startswith("trained in groups, as this study began (today's choice: ")
+    assert read_study(store, name).table.height == 5
+    other, engine, planned, _ = day(3, "cannot")
+    assert other != name
 
 
 def test_jobs_of_one_identity_share_their_study(store):

@@ -33,7 +33,12 @@ def test_otherwise_each_arm_goes_as_its_model_allows():
 
 
 def test_an_engine_that_was_asked_for_stays():
-    engine = Engine(
-        "batched", workers=1, group_size=None, keep_weights="none", again=False
-    )
+    engine = Engine("sequential", workers=1, group_size=None, keep_weights="none")
     assert choose(engine, plan("factor=threads"), print) is engine
+
+
+@pytest.mark.parametrize("name", ["auto", "batched"])
+def test_groups_are_for_the_runs_of_an_arm_that_are_planned(name):
+    engine = Engine(name, workers=1, group_size=None, keep_weights="none")
+    runs = plan("factor=batch_size", "replicates=7")
+    assert choose(engine, runs, print).planned == 7

@@ -150,14 +150,15 @@ def _train(study: Study) -> Trained:
     if not study.factor.fresh_process:
         launchers.load(study.launcher.name).warm(runs[0].settings.runtime, study.engine)
     engine = choice.choose(study.engine, runs, notes.append)
-    found = launchers.ask(identity.samples(study), engine)  # while MLflow is imported
-    from seedscope.commands.identity import settled
+    samples = identity.samples(study)
+    found = launchers.ask(samples, engine)  # while MLflow is imported
+    from seedscope.commands.identity import begun, settled
     from seedscope.commands.progress import show
     from seedscope.store.log import open_study
     from seedscope.store.store import connect
 
     store = connect(study.tracking)
-    answer = found()
+    answer = begun(store, study, samples, engine, found())
     study, runs, more = settled(store, study, runs, answer, modules)
     engine = study.engine
     failed = Failures(len(runs))
@@ -167,12 +168,13 @@ def _train(study: Study) -> Trained:
     ):
         for text in [*notes, *more, *log.notes]:
             progress.note(text)
-        if engine.name == "script":
-            log.tell([*answer.notes, *answer.told])
+        begun_now = log.planned == engine.planned  # else it was told another day
+        log.tell([*notes, *answer.notes, *(answer.told if begun_now else ())])
+        engine = replace(engine, planned=log.planned)
         together, made = engine.name == "batched", list[Trace]()
         launcher = launchers.load(study.launcher.name)
         slots = launcher.slots(engine, study.launcher, progress.note)
-        for share in log.shares(slots, together, progress.note):
+        for share in log.shares(slots, answer.together, progress.note):
             with failed.counted(engine.name == "script", share, log):
                 for traces in launchers.train(
                     share,

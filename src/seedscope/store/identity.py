@@ -20,6 +20,7 @@ from seedscope.study.words import Identity, Study
 
 TAG = "seedscope.identity"
 CODE = "code/digests.json"  # artifact: module -> SHA-256
+PLANNED = "seedscope.planned"  # tag: runs of an arm that engine and width were for
 
 
 def settle(
@@ -63,6 +64,35 @@ def settle(
         )
         chosen = beside
     return chosen, notes
+
+
+def engine_of(store: Store, study: Study, identity: Identity) -> str | None:
+    """Return the engine that was chosen when the study of an identity began, if it was.
+
+    What is chosen by the runs that are planned stays as it is when others are planned.
+
+    Args:
+        store: where the study would be.
+        study: as configured.
+        identity: what all its arms have in common, with the engine of today's choice.
+    """
+    begun = {}
+    for run in _studies(store, study.name).values():
+        held = run.data.tags
+        before = {part: held.get(f"{TAG}.{part}") for part in asdict(identity)}
+        if PLANNED in held and {**before, "engine": identity.engine} == asdict(
+            identity
+        ):
+            begun[run.info.start_time] = before["engine"]
+    if not begun or identity.engine in begun.values():
+        return None
+    return begun[max(begun)]
+
+
+def planned(store: Store, study_id: str) -> int | None:
+    """Return for how many runs of an arm the width of a study's groups was chosen."""
+    held = store.client.get_run(study_id).data.tags.get(PLANNED, "")
+    return int(held) if held.isdecimal() else None
 
 
 def tags(identity: Identity, base: str) -> dict[str, str]:

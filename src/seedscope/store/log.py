@@ -50,7 +50,6 @@ from seedscope.trace.trace import Trace
 
 LONGEST = 500  # characters of a tag or parameter that every store takes
 POINTS = 1000  # of a curve, that the MLflow UI draws without thinning
-LEAST = 8  # runs of the first share, for each worker of an engine that groups runs
 SHARE = 30.0  # seconds of training that a process takes at a time
 POLL = 2.0  # seconds between two looks for runs that others gave up
 SIDE_BY_SIDE = 8  # runs that are sent to a server at a time
@@ -71,6 +70,7 @@ class StudyLog:
         self._lease = lease
         self._code = _code_tags(study)
         self.study_id = _open(store, study, lease, self._code)
+        self.planned = identities.planned(store, self.study_id)
         self._points = study.tracking.curve_points or _points(len(runs))
         there = parts.names(store, self.study_id)
         finished, self.notes = _finished(
@@ -84,7 +84,7 @@ class StudyLog:
         self._write_plan(runs)
 
     def shares(
-        self, workers: int, together: bool, note: Callable[[str], None]
+        self, workers: int, together: int, note: Callable[[str], None]
     ) -> Iterator[list[Run]]:
         """Yield runs for this process to train, a share at a time, until all are done.
 
@@ -93,10 +93,11 @@ class StudyLog:
 
         Args:
             workers: how many runs are trained side by side.
-            together: the engine may train many runs at the price of one.
+            together: runs that the engine trains at the price of one.
             note: is told that others hold what is left.
         """
-        size, told_to_wait = workers * (LEAST if together else 1), False
+        least, told_to_wait = workers * together, False
+        size = least
         while self.missing:
             share = self._take(size)
             if not share:
@@ -114,8 +115,8 @@ class StudyLog:
                     f"{len(share)} runs were given out and none came back"
                 )
             speed = len(share) / max(time.monotonic() - started, 0.1)
-            grown = min(4 * size, round(speed * SHARE / workers) * workers)
-            size = max(size if together else workers, grown)
+            grown = min(4 * size, round(speed * SHARE / least) * least)
+            size = max(size if together > 1 else workers, grown)
 
     def give_up(self, runs: Sequence[Run]) -> int:
         """Leave runs that failed missing: this process trains them no more.
@@ -367,6 +368,8 @@ def _made(store: Store, study: Study, asked: str | None) -> str:
     name = study.name
     tags = {"seedscope.role": "study", "seedscope.study": name}
     tags |= _identity_tags(study)
+    if study.engine.planned:
+        tags[identities.PLANNED] = str(study.engine.planned)
     if adopted is None:
         experiment = store.experiment.experiment_id
         return store.client.create_run(experiment, run_name=name, tags=tags).info.run_id

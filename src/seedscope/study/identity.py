@@ -29,7 +29,8 @@ class Found:
     keras: str
     notes: tuple[str, ...]  # what a reader should know, such as why not in groups
     silent: tuple[str, ...] = ()  # sources that a script never draws from
-    told: tuple[str, ...] = ()  # of a script's draws and seeds, for the study's note
+    told: tuple[str, ...] = ()  # for the study's note alone
+    together: int = 1  # runs that train at the price of one
 
 
 def data_key(settings: Settings) -> str:
@@ -132,7 +133,12 @@ def merged(answers: Sequence[Found]) -> Found:
     told = dict.fromkeys(text for found in answers for text in found.told)
     engine = alone[0].engine if alone else first.engine
     return replace(
-        first, data=data, engine=engine, notes=tuple(notes), told=tuple(told)
+        first,
+        data=data,
+        engine=engine,
+        notes=tuple(notes),
+        told=tuple(told),
+        together=max(found.together for found in answers),
     )
 
 

@@ -144,6 +144,7 @@ class Engine:
     keep_weights: str
     again: bool = False
     keep_programs: bool = True
+    planned: int | None = None  # runs of an arm when the study began: what fits them
 
 
 @dataclass(frozen=True)

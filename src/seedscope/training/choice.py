@@ -5,6 +5,7 @@ their bits or in their seconds. So where one arm needs Keras' own loop all are t
 by it, also those that are trained another day.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -25,13 +26,16 @@ GROUPED = {  # the runtime settings that compiled groups can have
 
 
 def choose(engine: Engine, runs: Sequence[Run], note: Callable[[str], None]) -> Engine:
-    """Return the engine with which a job is trained.
+    """Return the engine with which a job is trained, and for how many runs of an arm.
 
     Args:
         engine: as configured.
         runs: all that are planned, also those that are trained already.
         note: is told why runs are trained one by one.
     """
+    planned = max(Counter(run.arm for run in runs).values())
+    if engine.name == "batched":
+        return replace(engine, planned=planned)
     if engine.name != "auto":
         return engine
     arms = list({run.arm: run.settings for run in runs}.values())
@@ -40,7 +44,7 @@ def choose(engine: Engine, runs: Sequence[Run], note: Callable[[str], None]) -> 
     if len(loops) > 1:
         reasons.insert(0, f"the loops {', '.join(sorted(loops))} are compared")
     if not reasons:
-        return engine
+        return replace(engine, planned=planned)
     note(f"trained one by one: {reasons[0]}")
     return replace(engine, name="sequential")
 

@@ -16,7 +16,7 @@ from seedscope.task.sources import check_sources
 from seedscope.trace.trace import Trace
 from seedscope.training.batched.group import Group
 from seedscope.training.batched.group_recording import GroupRecorder
-from seedscope.training.batched.kind import kind_of, program_of
+from seedscope.training.batched.kind import kind_of, program_of, width_of
 from seedscope.training.batched.program import Program
 
 
@@ -24,7 +24,8 @@ def train(runs: Sequence[Run], engine: Engine) -> Iterator[list[Trace]]:
     """Train runs of any arms; yield the traces of each group when it has finished.
 
     A run is the same bits in any group, at any position and in any process of the same
-    machine, given the same `engine.group_size`.
+    machine, given the same `engine.group_size`, or where none was asked for the same
+    `engine.planned`.
 
     Raises:
         ValueError: data, model and settings do not fit each other.
@@ -36,15 +37,19 @@ def train(runs: Sequence[Run], engine: Engine) -> Iterator[list[Trace]]:
         kind = kind_of(run, examples)
         group = waiting.setdefault(kind, [])
         group.append((run, examples))
-        program = program_of(kind, run, examples, engine.group_size)
+        program = _program(kind, run, examples, engine)
         if (run.factor, run.arm) not in checked:
             check_sources(run, program.built)
             checked.add((run.factor, run.arm))
         if len(group) == program.width:
             yield _train_group(waiting.pop(kind), program, engine)
     for kind, group in waiting.items():
-        program = program_of(kind, *group[0], engine.group_size)
-        yield _train_group(group, program, engine)
+        yield _train_group(group, _program(kind, *group[0], engine), engine)
+
+
+def _program(kind: str, run: Run, examples: Examples, engine: Engine) -> Program:
+    width = width_of(kind, run, examples, engine.group_size, engine.planned)
+    return program_of(kind, run, examples, width)
 
 
 def _train_group(

@@ -137,10 +137,25 @@ class Program:
         return np.repeat(np.asarray(variable)[None], self.width, axis=0)
 
 
+def one_run(
+    model: keras.Model, objective: Objective, optimizer: keras.optimizers.Optimizer
+) -> OneRun:
+    """Return what one run computes, with a model and an optimizer made fit for it.
+
+    Args:
+        model: its own weights are not used.
+        objective: the loss and the metrics.
+        optimizer: new, not built.
+    """
+    _unroll(model)
+    with stateless_optimizers():
+        optimizer.build(model.trainable_variables)
+    return OneRun(model, objective, optimizer, _row_wise(model))
+
+
 def compile_program(
     built: Built,
-    objective: Objective,
-    optimizer: keras.optimizers.Optimizer,
+    run: OneRun,
     width: int,
     draw: Callable[[Sequence[Run]], dict[int, np.ndarray]],
     numbers: Sequence[str],
@@ -148,18 +163,12 @@ def compile_program(
     """Return the compiled functions for groups of `width` runs.
 
     Args:
-        built: the model; its own weights are not used.
-        objective: the loss and the metrics.
-        optimizer: new, not built.
+        built: the model of `run`, and where its draws are.
+        run: what one run computes.
         width: runs in a group.
         draw: returns the initial values of all runs, by id of the variable.
         numbers: which hyperparameters differ between the runs of a group.
     """
-    _unroll(built.model)
-    with stateless_optimizers():
-        optimizer.build(built.model.trainable_variables)
-    padded = _row_wise(built.model)
-    run = OneRun(built.model, objective, optimizer, padded)
 
     def advance(
         state: State,
@@ -202,13 +211,13 @@ def compile_program(
     options = {"jit_compile": True, "autograph": False}
     return Program(
         built=built,
-        objective=objective,
+        objective=run.objective,
         width=width,
-        padded=padded,
+        padded=run.padded,
         advance=tf.function(advance, **options),
         answer=tf.function(answer, **options),
         _numbers=tuple(numbers),
-        _optimizer=optimizer,
+        _optimizer=run.optimizer,
         _draw=draw,
     )
 

@@ -18,16 +18,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seedscope.study.words import Run
+from seedscope.study.words import Engine, Run
 from seedscope.task.data.load import Examples, load
 from seedscope.task.data.streams import Streams
 from seedscope.task.model import Built, build
 from seedscope.task.optimizer import build_optimizer
 from seedscope.task.step import only_keras, own_constraints, own_in_optimizer
 from seedscope.training.batched import trial, verdicts
-from seedscope.training.batched.cost import gains_nothing
+from seedscope.training.batched.cost import Cost, cost
 from seedscope.training.batched.group import Group
-from seedscope.training.batched.kind import kind_of, program_of
+from seedscope.training.batched.kind import (
+    MANY,
+    kind_of,
+    program_of,
+    steps_of,
+    width_of,
+    work_of,
+)
 from seedscope.training.batched.stateless import stateless_optimizers
 from seedscope.training.choice import own_loop
 
@@ -40,33 +47,44 @@ UNNAMED = (
 RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
 
 
-def first(runs: Sequence[Run], group_size: int | None) -> str | None:
+def first(
+    runs: Sequence[Run], group_size: int | None, planned: int | None = None
+) -> str | None:
     """Return why some of these runs cannot be trained in a group, or None.
 
     Raises:
         ValueError: a run cannot be trained at all.
     """
-    return next((why for run in runs if (why := refusal(run, group_size))), None)
+    reasons = (refusal(run, group_size, planned) for run in runs)
+    return next((why for why in reasons if why), None)
 
 
-def refusal(run: Run, group_size: int | None) -> str | None:
+def refusal(run: Run, group_size: int | None, planned: int | None = None) -> str | None:
     """Return why a run cannot be trained in a group, or None if it can.
+
+    Args:
+        run: any.
+        group_size: that was asked for.
+        planned: runs of an arm (kind.width_of).
 
     Raises:
         ValueError: the run cannot be trained at all.
     """
-    key = json.dumps([asdict(run.settings), group_size], sort_keys=True)
+    key = json.dumps([asdict(run.settings), group_size, planned], sort_keys=True)
     if key not in _answers:
-        _answers[key] = _refusal(run, group_size)
+        _answers[key] = _refusal(run, group_size, planned)
     return _answers[key]
 
 
 _answers: dict[str, str | None] = {}
 
 
-def no_gain(runs: Sequence[Run]) -> str | None:
-    """Return why groups train none of these runs faster than Keras does, or None."""
-    reasons = []
+def costs(runs: Sequence[Run], planned: int | None) -> list[Cost] | None:
+    """Return what the planned runs of each of these arms cost in either way.
+
+    None: one of them is Keras' own business, or its step cannot be traced.
+    """
+    found = []
     for run in runs:
         if own_loop(run.settings):
             return None
@@ -74,13 +92,21 @@ def no_gain(runs: Sequence[Run]) -> str | None:
         if _own(run, loaded):
             return None
         examples = cast(Examples, loaded)
-        model = program_of(kind_of(run, examples), run, examples, None).built.model
-        size = run.settings.loop.batch_size or len(examples.parts.train)
-        reasons.append(gains_nothing(model, size))
-    return reasons[0] if reasons and all(reasons) else None
+        work = work_of(kind_of(run, examples), run, examples)
+        if work is None:
+            return None
+        found.append(cost(work, steps_of(run, examples), planned or MANY))
+    return found
 
 
-def _refusal(run: Run, group_size: int | None) -> str | None:
+def width(run: Run, engine: Engine) -> int:
+    """Return how many runs of the kind of one that is not refused make a group."""
+    examples = cast(Examples, load(run))
+    kind = kind_of(run, examples)
+    return width_of(kind, run, examples, engine.group_size, engine.planned)
+
+
+def _refusal(run: Run, group_size: int | None, planned: int | None) -> str | None:
     reason = own_loop(run.settings)
     if reason:
         return reason
@@ -89,23 +115,22 @@ def _refusal(run: Run, group_size: int | None) -> str | None:
         return reason
     examples = cast(Examples, loaded)
     kind = kind_of(run, examples)
-    if (kind, group_size) not in _tried:
-        name = verdicts.name_of(run, kind, group_size or 0)
+    width = width_of(kind, run, examples, group_size, planned)
+    if (kind, width) not in _tried:
+        name = verdicts.name_of(run, kind, width)
         known, reason = verdicts.read(name)
         if not known:
-            reason = _by_trial(run, examples, kind, group_size)
+            reason = _by_trial(run, examples, kind, width)
             verdicts.write(name, reason)
-        _tried[kind, group_size] = reason
-    return _tried[kind, group_size]
+        _tried[kind, width] = reason
+    return _tried[kind, width]
 
 
-_tried: dict[tuple[str, int | None], str | None] = {}
+_tried: dict[tuple[str, int], str | None] = {}
 
 
-def _by_trial(
-    run: Run, examples: Examples, kind: str, group_size: int | None
-) -> str | None:
-    program = program_of(kind, run, examples, group_size)
+def _by_trial(run: Run, examples: Examples, kind: str, width: int) -> str | None:
+    program = program_of(kind, run, examples, width)
     reason = _layer(program.built) or _optimizer(run)
     if reason:
         return reason
