@@ -98,7 +98,7 @@ def test_a_table_fits_a_terminal_of_80_columns():
     console = Console(width=80, file=io.StringIO(), record=True)
     rng = np.random.default_rng(2)
     arms = {arm: 0.9 + 0.01 * rng.normal(size=9) for arm in ("init", "shuffle", "all")}
-    console.print(terminal(compare(runs_of(arms), [], 0.95), "test/accuracy"))
+    console.print(terminal(compare(runs_of(arms), [], 0.95), "test/accuracy", 80).table)
     text = console.export_text()
     assert "…" not in text.replace(" … ", "")
     assert max(map(len, text.splitlines())) <= 80

@@ -8,7 +8,6 @@ from seedscope.analysis.results import ArmResult
 from seedscope.runs.table import Runs
 from seedscope.stats.backgrounds import ONE_BACKGROUND
 
-ROUGH_BELOW = 20  # runs; with fewer, an interval of an sd is wide
 KEPT_EQUAL = (("machine", "machines"), ("versions", "versions"))  # columns, in words
 
 BROUGHT = {  # column: what it says of the user's own model
@@ -51,8 +50,9 @@ def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     """Yield what holds for the whole study."""
     for name, planned in runs.without_runs():
         yield f"{name}: none of its {planned} planned runs is there"
-    for arm in arms:
-        if arm.repeats and not arm.repeats.identical and _own_draws(runs, arm.name):
+    still = [arm for arm in arms if arm.repeats]
+    for arm in still if len(still) > 1 else []:  # one alone leads the answer
+        if not arm.repeats.identical and _own_draws(runs, arm.name):
             yield (
                 f"{arm.name}: {arm.repeats.runs} exact repeats ended in "
                 f"{arm.repeats.distinct} different sets of weights: "
@@ -66,12 +66,6 @@ def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     alone = [arm.name for arm in arms if arm.vary and _one_background(runs, arm)]
     if alone and any(arm.shares for arm in arms):
         yield f"{', '.join(alone)}: {ONE_BACKGROUND}"
-    few = [arm.name for arm in arms if 1 < arm.runs < ROUGH_BELOW and arm.vary]
-    if few:
-        yield (
-            f"fewer than {ROUGH_BELOW} runs in {', '.join(few)}: read the intervals, "
-            "not the numbers"
-        )
     for column, what in KEPT_EQUAL:
         if column in runs.table.columns and runs.table[column].n_unique() > 1:
             yield f"the runs come from different {what}"

@@ -14,6 +14,7 @@ from seedscope.analysis import gate, many
 from seedscope.analysis.compare import compare
 from seedscope.analysis.results import Comparison
 from seedscope.analysis.two_groups import compare_groups
+from seedscope.commands.typed import as_typed
 from seedscope.report import against, files, metrics, note, terminal
 from seedscope.report import many as report_many
 from seedscope.report.answer import of_many
@@ -53,10 +54,12 @@ def answer(question: Question) -> Runs | None:
 
 def _arms(question: Question, store: Store | None, console: Console) -> Runs:
     runs = readers.read(question)
+    if runs.study_id is None:
+        runs = replace(runs, command=as_typed("compare", sys.argv[1:]))
     if many.too_many(runs) and question.fail_if is None:
         return _many(question, runs, console)
     comparison = compare(runs, question.metrics, question.level, question.target)
-    terminal.show(comparison, console)
+    terminal.show(comparison, console, question.details)
     if question.output:
         _write(comparison, Path(question.output))
         _say(console, f"Tables, figures and the page are in {question.output}")

@@ -58,13 +58,22 @@ def job(config: DictConfig) -> None:
         answer_question(question.read(config))
 
 
-def compare_sweep(tracking: Tracking, sweep: str) -> None:
-    """Compare the studies that the jobs of one sweep trained, if any."""
+def compare_sweep(tracking: Tracking, sweep: str, command: str) -> None:
+    """Compare the studies that the jobs of one sweep trained, if any.
+
+    Args:
+        tracking: where they are.
+        sweep: its id.
+        command: that trained it, which is kept with them.
+    """
+    from seedscope.store.about import keep_command
     from seedscope.store.read import studies_of_sweep
     from seedscope.store.store import connect, exists
 
     if exists(tracking):
-        for study_id in studies_of_sweep(connect(tracking, create=False), sweep):
+        store = connect(tracking, create=False)
+        for study_id in studies_of_sweep(store, sweep):
+            keep_command(store, study_id, command)
             compare_study(tracking, study_id)
 
 

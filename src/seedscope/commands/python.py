@@ -200,6 +200,8 @@ def train(
             "with a call of its own"
         )
     (trained,) = made.values()
+    if not functions:
+        _keep_command(trained.tracking, trained.study_id, given)
     return _of_study(trained.tracking, trained.study_id)
 
 
@@ -267,6 +269,17 @@ def compare(
             )
         merged = OmegaConf.merge(config, chosen)
         return _answered(question.read(cast(DictConfig, merged)))
+
+
+def _keep_command(tracking: Any, study_id: str, words: Sequence[str]) -> None:
+    """Keep the command that would have trained the same study."""
+    from seedscope.commands.typed import as_typed
+    from seedscope.store.about import keep_command
+    from seedscope.store.store import connect
+
+    many = ["-m"] if overrides.swept_values(words) else []
+    command = as_typed("train", [*many, *words])
+    keep_command(connect(tracking, create=False), study_id, command)
 
 
 def _of_study(tracking: Any, name: str) -> Study:

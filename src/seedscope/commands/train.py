@@ -40,6 +40,7 @@ from seedscope.commands.overrides import (
     told_in_one_line,
     users_folder_first,
 )
+from seedscope.commands.typed import as_typed
 from seedscope.study import code, identity, paper, places, settings
 from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if TRACE_FLAG in given:  # told to every process, on whatever machine
             os.environ[trouble.TRACE] = "1"
             given = [word for word in given if word != TRACE_FLAG]
+        typed = as_typed("train", given)
         words = users_folder_first(overrides(given))
         if informs(words):
             _run_jobs(words)
@@ -92,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             failed = _failures(sweep)
             if failed:
                 _show_as_missing(tracking, sweep, failed)
-            compare.compare_sweep(tracking, sweep)
+            compare.compare_sweep(tracking, sweep, typed)
         if failed:
             jobs = math.prod(len(values) for values in swept_values(words))
             sys.exit(harmless(redacted("\n".join(_said(failed, jobs)))))

@@ -4,13 +4,12 @@ import math
 from collections.abc import Sequence
 
 import polars as pl
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from seedscope.analysis.results import TwoGroups
 from seedscope.report import answer, paper, verdict
+from seedscope.report.fitted import fitted
 from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
@@ -70,12 +69,8 @@ def show(groups: Sequence[TwoGroups], console: Console) -> None:
     for found in groups:
         for sentence in answer.of_groups(found).cautions:
             console.print(escape(sentence), style="yellow", highlight=False)
-        table = Table(box=SIMPLE, title=escape(found.score), title_justify="left")
-        table.add_column(f"A = {escape(found.a)}, B = {escape(found.b)}")
-        table.add_column("", justify="right")
-        for what, value in rows(found):
-            table.add_row(escape(what), escape(value))
-        console.print(table)
+        heads = (f"A = {found.a}, B = {found.b}", "")
+        console.print(fitted(found.score, heads, rows(found), console.width).table)
         ready = f"For a paper: {paper.sentence(found)}"
         console.print(escape(ready), style="dim", highlight=False)
         show_answer(answer.of_groups(found), console)

@@ -445,28 +445,29 @@ def _ranking(comparison: Comparison) -> Sheet:
             word = "not shown"
             if c.spread_holm < alpha:
                 word = "narrower" if _ratio(c) < 1 else "wider"
-        against = "" if _one_base(comparison) else f" / {_base(comparison, c)}"
         rows.append(
             (
-                f"{_level(comparison, c)}{against}",
+                _step(comparison, c),
                 word,
                 times,
-                _difference(comparison, c)
-                + ("" if c.mean_holm < alpha else " (not shown)"),
+                _difference(comparison, c),
                 _times(c) if _timed(c) else NONE,
             )
         )
     bases = (
-        f"against {_base(comparison, ranked[0])}"
+        f"levels against {_base(comparison, ranked[0])}"
         if _one_base(comparison)
         else ("pairs that differ in one setting only")
     )
     heads = ("level", "spread", "sd, times", "mean, difference", "time")
     kept = [i for i in range(5) if i < 3 or any(row[i] != NONE for row in rows)]
     return Sheet(
-        f"Levels {bases}: {comparison.score}",
-        "sd, times: the standard deviation over that of the first level. Not shown: "
-        "the difference may be chance.",
+        f"{comparison.score}: {bases}",
+        "sd, times: the standard deviation over that of the first level, here in "
+        "front of the arrow. Not shown: may be chance."
+        if not _one_base(comparison)
+        else "sd, times: the standard deviation over that of the first level. Not "
+        "shown: may be chance.",
         tuple(heads[i] for i in kept),
         tuple(tuple(row[i] for i in kept) for row in rows),
     )
@@ -474,6 +475,16 @@ def _ranking(comparison: Comparison) -> Sheet:
 
 def _one_base(comparison: Comparison) -> bool:
     return len({c.base for c in comparison.contrasts}) == 1
+
+
+def _step(comparison: Comparison, c: Contrast) -> str:
+    """Return which level is held against which, and at what other settings."""
+    if _one_base(comparison):
+        return _level(comparison, c)
+    levels, base = (comparison.runs.keys[a].levels for a in (c.other, c.base))
+    rest = [f"{short(s)} {label(v)}" for s, v in levels.items() if s != c.setting]
+    step = f"{short(c.setting)} {label(base[c.setting])} → {label(levels[c.setting])}"
+    return ", ".join([step, *rest])
 
 
 def _level(comparison: Comparison, c: Contrast) -> str:
@@ -489,10 +500,16 @@ def _called(comparison: Comparison, c: Contrast, arm: str) -> str:
     value = label(comparison.runs.keys[arm].levels[c.setting])
     if not _one_base(comparison):
         return arm
-    plain = value.replace("_", "").isalpha() and value.lower() not in (
-        *("true", "false", "none"),
-    )
-    return value if plain else f"{short(c.setting)} {value}"
+    return f"{short(c.setting)} {value}" if _bare(value) else value
+
+
+def _bare(value: str) -> bool:
+    """Tell whether a value says nothing without its setting: a number, yes or no."""
+    try:
+        float(value)
+    except ValueError:
+        return value.lower() in ("true", "false", "none")
+    return True
 
 
 def _ratio(c: Contrast) -> float:

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
-from rich.box import SIMPLE
-from rich.markup import escape
-from rich.table import Table
 
 from seedscope.analysis.results import Comparison, Level
+from seedscope.report.fitted import Fitted, fitted
 from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import NONE, rounded
 from seedscope.report.tables import unit_in
@@ -33,6 +31,8 @@ HEADS = (
     "time",
     "other draws",
 )
+
+LEAST = ("labels", "apart", "off at")  # columns that a terminal lacks first
 
 
 def sentences(comparison: Comparison) -> Iterator[str]:
@@ -75,23 +75,21 @@ def columns(table: list[tuple[str, ...]]) -> list[int]:
     return [i for i in range(len(HEADS)) if any(row[i] != NONE for row in table)]
 
 
-def terminal(comparison: Comparison) -> Table:
-    """Return the table for `rich`; a sentence below says which draws differ."""
+def terminal(comparison: Comparison, width: int) -> Fitted:
+    """Return the table for a terminal; a sentence below says which draws differ."""
     body = rows(comparison)
     shown = [i for i in columns(body) if HEADS[i] != "other draws"]
-    table = Table(title=TITLE, title_justify="left", title_style="bold", box=SIMPLE)
-    for i in shown:
-        table.add_column(HEADS[i], justify="right" if i else "left", overflow="fold")
-    for row in body:
-        table.add_row(*(escape(row[i]) for i in shown))
-    return table
+    heads = [HEADS[i] for i in shown]
+    cells = [[row[i] for i in shown] for row in body]
+    least = [heads.index(name) for name in LEAST if name in heads]
+    return fitted(TITLE, heads, cells, width, least)
 
 
 def markdown(comparison: Comparison) -> str:
     """Return the table as Markdown."""
     body = rows(comparison)
     shown = columns(body)
-    lines = [_line(HEADS[i] for i in shown), _line("---" for _ in shown)]
+    lines = [_line(HEADS[i] for i in shown), f"|{' --- |' * len(shown)}"]
     lines += [_line(row[i] for i in shown) for row in body]
     return "\n".join([*lines, "", CAPTION])
 

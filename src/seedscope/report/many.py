@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from seedscope.analysis.many import ManyArms
+from seedscope.report.fitted import fitted
 from seedscope.report.harmless import for_spreadsheets
 from seedscope.report.rounding import percent, probability, rounded, unit_of
 
@@ -22,12 +21,7 @@ def show(found: ManyArms, console: Console) -> None:
     if found.runs.assumed:
         console.print(escape(found.runs.assumed), style="dim", highlight=False)
     heads, body = rows(found)
-    table = Table(box=SIMPLE, title=escape(title(found)), title_justify="left")
-    for place, head in enumerate(heads):
-        table.add_column(head, justify="right" if place else "left", overflow="fold")
-    for row in body:
-        table.add_row(*map(escape, row))
-    console.print(table)
+    console.print(fitted(title(found), heads, body, console.width).table)
     for note in found.runs.remarks:
         console.print(f"- {escape(note)}", style="yellow", highlight=False)
 

@@ -1,39 +1,36 @@
-"""Name every statistic as a metric of the study run: `init/test_accuracy/sd`.
+"""Name the few statistics that are metrics of the study run: `init/test_accuracy/sd`.
 
-People chart these names in the MLflow UI, so they are an interface. The UI rounds to
-two decimals; the spread of an accuracy is there in percentage points too (`sd_pp`).
+People chart these names in the MLflow UI, so they are an interface; all others stand in
+the tables beside the page. The UI rounds to two decimals: the spread of an accuracy is
+there in percentage points too (`sd_pp`).
 """
 
 import re
 from collections.abc import Sequence
 from itertools import chain, count
 
-from seedscope.analysis.results import Comparison, Estimate
+from seedscope.analysis.results import Comparison
 from seedscope.report.tables import statistics, unit_in
+
+SHOWN = (  # of each arm and the leading score, as far as there is a number
+    *("mean", "mean_low", "mean_high", "sd", "sd_low", "sd_high", "sd_pp", "share"),
+)
+OF_CONTROL = ("mean", "sd")
 
 
 def of_comparison(comparison: Comparison) -> dict[str, float]:
-    """Return {metric: value} for every arm and score; NaN where there is no number."""
+    """Return {metric: value}, at most eight an arm; NaN where there is no number."""
     found: dict[str, float] = {}
     called = _parts([arm.name for arm in comparison.arms])
+    score = comparison.score
     for arm in comparison.arms:
-        for score in comparison.scores:
-            path = f"{called[arm.name]}/{_part(score)}"
-            values = statistics(arm, score, unit_in(comparison, score))
-            found |= {f"{path}/{name}": value for name, value in values.items()}
+        path = f"{called[arm.name]}/{_part(score)}"
+        values = statistics(arm, score, unit_in(comparison, score))
+        shown = OF_CONTROL if arm.repeats else SHOWN
+        found |= {f"{path}/{name}": values[name] for name in shown if name in values}
         if arm.repeats:
             found[f"{called[arm.name]}/bit_identical"] = float(arm.repeats.identical)
-    for result in comparison.attributions:
-        path = f"{called[result.arm]}/{_part(result.score)}"
-        for effect in result.effects:
-            found |= _ends(f"{path}/total_{effect.source}", effect.total)
-            found |= _ends(f"{path}/first_{effect.source}", effect.first)
     return found
-
-
-def _ends(name: str, estimate: Estimate) -> dict[str, float]:
-    names = (name, f"{name}_low", f"{name}_high")
-    return dict(zip(names, estimate, strict=True))
 
 
 def _parts(names: Sequence[str]) -> dict[str, str]:

@@ -1,42 +1,31 @@
 """Show a table of text in the terminal and as Markdown."""
 
-from rich.box import SIMPLE
+from collections.abc import Sequence
+
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
+from seedscope.report.fitted import fitted
 from seedscope.report.harmless import markdown as text
 from seedscope.report.sheet import Sheet
+from seedscope.report.wrapping import lines
 
 
 def show(sheet: Sheet, console: Console) -> None:
     """Print a table, its title above and its caption below."""
-    table = Table(
-        title=escape(sheet.title), title_justify="left", title_style="bold", box=SIMPLE
-    )
-    for place, head in enumerate(sheet.heads):
-        table.add_column(escape(head), justify="right" if place else "left")
-    for row in sheet.rows:
-        table.add_row(*(escape(cell.replace(" [", "\n[")) for cell in row))
-    console.print(table)
-    console.print(Text(sheet.caption, "dim"))
+    made = fitted(sheet.title, sheet.heads, sheet.rows, console.width)
+    console.print(made.table)
+    for line in lines(sheet.caption, console.width):
+        console.print(Text(line, "dim"), soft_wrap=True)
     console.print()
 
 
 def markdown(sheet: Sheet) -> str:
     """Return a table as Markdown, its caption below."""
-    lines = [_line(sheet.heads)]
-    lines.append(
-        _line("---:" if place else ":---" for place in range(len(sheet.heads)))
-    )
-    lines += [_line(row) for row in sheet.rows]
-    return "\n".join([*lines, "", text(sheet.caption)])
+    table = [_line(sheet.heads), "| :--- |" + " ---: |" * (len(sheet.heads) - 1)]
+    table += [_line(row) for row in sheet.rows]
+    return "\n".join([*table, "", text(sheet.caption)])
 
 
-def _line(cells) -> str:
-    return (
-        "| "
-        + " | ".join(cell if cell in (":---", "---:") else text(cell) for cell in cells)
-        + " |"
-    )
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(text, cells))} |"

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
-from rich.box import SIMPLE
-from rich.markup import escape
-from rich.table import Table
 
 from seedscope.analysis.results import ArmResult, Comparison, OnTestSet
 from seedscope.report import asked
+from seedscope.report.fitted import Fitted, fitted
 from seedscope.report.harmless import markdown as text
 from seedscope.report.rounding import (
     NONE,
@@ -28,6 +26,7 @@ from seedscope.report.rounding import (
 from seedscope.stats.share import Share
 from seedscope.stats.spread import Spread
 
+LEAST = ("test_set", "churn", "range", "share")  # columns that a terminal lacks first
 SHOWN = 3  # scores with a table of their own, where nobody chose
 
 
@@ -91,25 +90,21 @@ def columns(table: Sequence[Row]) -> list[str]:
     return names[:4] + filled
 
 
-def terminal(comparison: Comparison, score: str) -> Table:
-    """Return the table of one score for `rich`."""
+def terminal(comparison: Comparison, score: str, width: int) -> Fitted:
+    """Return the table of one score for a terminal of so many characters."""
     body = rows(comparison, score)
     shown = columns(body)
     held = [row.arm for row in body[: len(comparison.arms)]]
     head, names = comparison.runs.short_names(held)
     names += [row.arm for row in body[len(held) :]]
     body = [replace(row, arm=name) for row, name in zip(body, names, strict=True)]
-    title = f"{score}, intervals at {100 * comparison.level:g} %"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
-    for name in shown:
-        if name == "arm":
-            table.add_column(head, overflow="fold")
-        else:
-            table.add_column(HEADS[name], justify="right")
-    for row in body:  # intervals under their numbers: the table fits 80 columns
-        cells = [cell.replace(" [", "\n[") for cell in row.cells(shown)]
-        table.add_row(*(escape(cell) for cell in cells))
-    return table
+    return fitted(
+        f"{score}, intervals at {100 * comparison.level:g} %",
+        [head, *(HEADS[name] for name in shown[1:])],
+        [row.cells(shown) for row in body],
+        width,
+        [shown.index(name) for name in LEAST if name in shown],
+    )
 
 
 def markdown(comparison: Comparison, score: str) -> str:
@@ -117,7 +112,8 @@ def markdown(comparison: Comparison, score: str) -> str:
     body = rows(comparison, score)
     shown = columns(body)
     lines = [_line(HEADS[name] for name in shown)]
-    lines.append(_line(":---" if name == "arm" else "---:" for name in shown))
+    marks = [":---" if name == "arm" else "---:" for name in shown]
+    lines.append(f"| {' | '.join(marks)} |")
     lines += [_line(row.cells(shown)) for row in body]
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from rich.text import Text
 from seedscope.analysis.results import Comparison
 from seedscope.report import answer, details, levels, sheets, summary, tables
 from seedscope.report.answer import Answer
+from seedscope.report.fitted import Fitted
 from seedscope.report.wrapping import lines
 
 
@@ -24,17 +25,15 @@ def show(comparison: Comparison, console: Console, everything: bool = False) -> 
         console.print(escape(comparison.runs.assumed), style="dim", highlight=False)
     for sentence in told.cautions:
         _paragraph(sentence, console, "yellow")
+    for score in tables.shown_scores(comparison):
+        _table(tables.terminal(comparison, score, console.width), console)
+    if comparison.levels:
+        _table(levels.terminal(comparison, console.width), console)
+    _paragraph(_legend(comparison), console, "dim")
+    notes = summary.notes(comparison)
     if everything:
         for sheet in details.sheets(comparison):
             sheets.show(sheet, console)
-    for score in tables.shown_scores(comparison):
-        console.print(tables.terminal(comparison, score))
-        console.print()
-    if comparison.levels:
-        console.print(levels.terminal(comparison))
-        console.print()
-    notes = summary.notes(comparison)
-    if everything:
         notes = [*summary.sentences(comparison), *notes]
     for note in notes:
         _paragraph(f"- {note}", console, "dim")
@@ -58,6 +57,33 @@ def show_answer(told: Answer, console: Console) -> None:
         _paragraph(f"Next: {told.next.line}", console, "")
     if told.context:
         _paragraph(told.context_line, console, "dim")
+
+
+def _legend(comparison: Comparison) -> str:
+    """Return what the words of the table mean, those that stand in it."""
+    shown = tables.columns(tables.rows(comparison, comparison.score))
+    words = {
+        "share": "variance, all = 100 %: of runs where this source alone gets new "
+        "seeds, over that of all together.",
+        "churn": "Two runs disagree: on the label of so many test examples.",
+        "test_set": "Only finite test set: what chance in the test examples would make "
+        "of it.",
+    }
+    text = "Arm: runs with equal settings; what gives it its name varies. "
+    text += "sd: standard deviation."
+    return " ".join([text, *(words[name] for name in shown if name in words)])
+
+
+def _table(made: Fitted, console: Console) -> None:
+    console.print(made.table)
+    if made.left_out:
+        _paragraph(
+            f"Too narrow for: {', '.join(made.left_out)}. details=true and the page "
+            "show all.",
+            console,
+            "dim",
+        )
+        console.print()
 
 
 def _paragraph(text: str, console: Console, style: str, indent: int = 0) -> None:

@@ -56,6 +56,7 @@ class Question:
     output: str | None
     claims: list[str]
     fail_if: str | None = None
+    details: bool = False
 
 
 def read(config: DictConfig) -> Question:

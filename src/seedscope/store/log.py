@@ -33,7 +33,7 @@ from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from seedscope.store import hardware, own, parts
+from seedscope.store import about, hardware, own, parts
 from seedscope.store import identity as identities
 from seedscope.store.lease import MOST, Lease
 from seedscope.store.patience import at_once
@@ -43,7 +43,6 @@ from seedscope.study import identity as study_identity
 from seedscope.study.functions import without_bytes
 from seedscope.study.places import home
 from seedscope.study.secrets import without_secrets
-from seedscope.study.settings import flat
 from seedscope.study.words import Run, Study
 from seedscope.trace import tables
 from seedscope.trace.trace import Trace
@@ -82,6 +81,7 @@ class StudyLog:
         self.stored = len(finished)
         self._told: frozenset[str] = frozenset()  # what a reader was told already
         self._write_plan(runs)
+        about.log_parameters(store, self.study_id, runs)
 
     def shares(
         self, workers: int, together: int, note: Callable[[str], None]
@@ -343,6 +343,8 @@ def _open(store: Store, study: Study, lease: Lease, facts: dict[str, str]) -> st
         **{f"seedscope.answer.{k}": v for k, v in asdict(study.answer).items() if v},
         **_cut(facts),
         **_identity_tags(study),
+        **about.source_tags(None),
+        **about.question_tag(study),
     }
     if study.better is not None:
         said = study.better if isinstance(study.better, str) else dict(study.better)
@@ -461,9 +463,8 @@ def _fingerprints(children: Sequence[Logged]) -> set[str]:
 
 def _run_params(run: Run) -> dict[str, str]:
     """Return the whole configuration of a run and its seeds, flat."""
-    settings = flat(without_bytes(without_secrets(run.settings.deciding())))
-    seeds = {f"seed.{source}": seed for source, seed in run.seeds.items()}
-    return {key: str(v) for key, v in (settings | seeds | {"arm": run.arm}).items()}
+    seeds = {f"seed.{source}": str(seed) for source, seed in run.seeds.items()}
+    return about.parameters(run.settings) | seeds | {"arm": run.arm}
 
 
 def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
@@ -492,6 +493,7 @@ def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
         **{f"digest.{name}": value for name, value in trace.digests.items()},
         **{f"runtime.{name}": value for name, value in trace.facts.items()},
         **(trace.machine or hardware.machine()),
+        **about.source_tags(run.settings),
         **own,
     }
 

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from seedscope.runs.score import directions
 from seedscope.runs.table import Runs
-from seedscope.store import parts
+from seedscope.store import about, parts
 from seedscope.store.own import told_of
 from seedscope.store.store import Store, search, told
 from seedscope.study.arms import encode
@@ -78,6 +78,9 @@ def _read_study(store: Store, name: str) -> Runs:
         planned=_planned(plan),
         base=study.data.tags.get("seedscope.base"),
         control=study.data.tags.get("seedscope.control"),
+        question=study.data.tags.get(about.QUESTION),
+        command=study.data.tags.get(about.COMMAND),
+        context=about.context(finished),
     )
     said = json.loads(study.data.tags.get("seedscope.better", "null"))
     try:

@@ -1,0 +1,22 @@
+"""A command as it was typed, so that it can be typed again."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seedscope.study.secrets import redacted
+
+
+def as_typed(command: str, words: Sequence[str]) -> str:
+    """Return the line that runs a command with these words from here.
+
+    Args:
+        command: train, compare or verify.
+        words: after its name.
+    """
+    program = Path(sys.argv[0])
+    head = ["seedscope", command]
+    if program.name == f"{command}.py" and not program.is_absolute():
+        head = ["python", str(program)]
+    return redacted(shlex.join([*head, *words]))
