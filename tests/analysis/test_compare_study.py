@@ -42,16 +42,16 @@ def test_the_study_run_holds_few_metrics_of_each_arm(compared):
     children = search(store, f"tags.`mlflow.parentRunId` = '{study_id}'")
     init = [r for r in children if r.data.tags["seedscope.arm"] == "init"]
     scores = [run.data.metrics["test/accuracy"] for run in init]
-    sd = metrics["init/test_accuracy/sd"]
+    sd = metrics["study/init/test_accuracy/sd"]
     assert sd == pytest.approx(np.std(scores, ddof=1))
-    assert metrics["init/test_accuracy/sd_pp"] == pytest.approx(100 * sd)
+    assert metrics["study/init/test_accuracy/sd_pp"] == pytest.approx(100 * sd)
     of_arms = [name for name in metrics if not name.startswith("system/")]
-    assert sorted(n for n in of_arms if n.startswith("init/")) == sorted(
-        f"init/test_accuracy/{name}" for name in metrics_of_arm.SHOWN
+    assert sorted(n for n in of_arms if n.startswith("study/init/")) == sorted(
+        f"study/init/test_accuracy/{name}" for name in metrics_of_arm.SHOWN
     )
     assert len(of_arms) <= 8 * 4
-    assert metrics["none/test_accuracy/sd"] == 0
-    assert metrics["none/bit_identical"] == 1
+    assert metrics["study/none/test_accuracy/sd"] == 0
+    assert metrics["study/none/bit_identical"] == 1
 
 
 def test_the_study_run_holds_note_tables_figures_and_page(compared):
@@ -110,7 +110,7 @@ def test_a_second_comparison_replaces_the_first(store, tracking):
     first = store.client.get_run(study_id).data.metrics
     compare_study(tracking, study_id)
     assert store.client.get_run(study_id).data.metrics == first
-    name = "init/test_accuracy/mean"
+    name = "study/init/test_accuracy/mean"
     assert len(store.client.get_metric_history(study_id, name)) == 1
     assert "figures/old.svg" not in artifacts(store, study_id)
     log_arm(store, "factor=init", "replicates=4")
@@ -138,7 +138,7 @@ def test_a_control_that_is_not_bit_identical_is_reported_loudly(
     assert "CONTROL FAILED" in text(store, study_id, "page.html")
     run = store.client.get_run(study_id)
     assert "CONTROL FAILED" in run.data.tags["mlflow.note.content"]
-    assert run.data.metrics["none/bit_identical"] == 0
+    assert run.data.metrics["study/none/bit_identical"] == 0
 
 
 def test_diverged_runs_are_counted_and_left_out_of_every_score(store, tracking):
@@ -169,7 +169,9 @@ def test_one_run_has_no_spread_and_says_so(store, tracking, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert "one run has no spread: train two or more" in printed
     assert "2 of 3 planned runs are missing" in printed
-    assert "init/test_accuracy/sd" not in store.client.get_run(study_id).data.metrics
+    assert (
+        "study/init/test_accuracy/sd" not in store.client.get_run(study_id).data.metrics
+    )
 
 
 def test_what_does_not_exist_is_answered_with_what_there_is(store, ask):
@@ -230,7 +232,7 @@ def test_squared_errors_of_a_regression_are_split_like_accuracies(store, trackin
             made, predictions=found, scores={"test/loss": float((outputs**2).mean())}
         )
 
-    study_id = log_arm(store, "factor=init", "replicates=6", trace=trace)
+    log_arm(store, "factor=init", "replicates=6", trace=trace)
     (arm,) = compare(read_study(store, "latest"), [], 0.95).arms
     split, spread = arm.test_set.split, arm.spreads["test/loss"]
     assert arm.test_set.churn is None

@@ -58,19 +58,19 @@ def test_an_accuracy_is_shown_in_percent_only_where_it_is_a_fraction():
     assert rows(percent, "test/accuracy")[0].mean == "55 %"
     whole = compare(runs_of({"init": [55, 55]}), [], 0.95)
     assert rows(whole, "test/accuracy")[0].mean == "55"
-    assert "init/test_accuracy/sd_pp" not in of_comparison(whole)
+    assert "study/init/test_accuracy/sd_pp" not in of_comparison(whole)
 
 
 def test_metric_names_hold_only_what_every_store_takes():
     made = compare(runs_of({"opt adam(lr=0.1)": [1, 2]}, "acc%"), [], 0.95)
     names = of_comparison(made)
-    assert "opt adam_lr_0.1_/acc_/sd" in names
+    assert "study/opt adam_lr_0.1_/acc_/sd" in names
 
 
 def test_two_arms_never_share_a_metric():
     names = of_comparison(compare(runs_of({"a/b": [1, 2], "a?b": [3, 5]}), [], 0.95))
-    assert names["a_b/test_accuracy/mean"] == 1.5
-    assert names["a_b 2/test_accuracy/mean"] == 4
+    assert names["study/a_b/test_accuracy/mean"] == 1.5
+    assert names["study/a_b 2/test_accuracy/mean"] == 4
 
 
 def test_planning_tells_what_few_runs_can_say():

@@ -25,9 +25,9 @@ from seedscope.runs import condition, readers
 from seedscope.runs.find import find_group
 from seedscope.runs.question import Question
 from seedscope.runs.table import Runs
-from seedscope.store.results import log_against, log_comparison
+from seedscope.store import links
+from seedscope.store.results import FOLDER, log_against, log_comparison
 from seedscope.store.store import Store, connect
-from seedscope.study.secrets import redacted
 
 
 def answer(question: Question) -> Runs | None:
@@ -118,16 +118,25 @@ def _log(comparison: Comparison, study_id: str, store: Store, console: Console) 
             store,
             study_id,
             metrics.of_comparison(comparison),
-            note.markdown(comparison),
+            note.markdown(comparison, _figure(comparison, study_id, Path(folder))),
             Path(folder),
         )
     console.print()
     _say(console, f"The page:  {_readable(place)}/page.html")
-    shown = redacted(store.uri)
-    if store.uri.startswith("http"):
-        _say(console, f"All runs:  {shown} (experiment {store.experiment.name})")
-    else:
-        _say(console, f"All runs:  mlflow ui --backend-store-uri {shown}")
+    if (start := links.start_command(store)) is not None:
+        _say(console, f"MLflow:    {start}")
+    for what, address in links.links(store, study_id, comparison.title):
+        _say(console, f"  {what:<8} {address}")
+
+
+def _figure(comparison: Comparison, study_id: str, folder: Path) -> str:
+    """Return the address of the figure that the study asks for, else of the first."""
+    drawn = {path.stem for path in folder.glob("figures/*.png")}
+    wanted = (comparison.runs.figure, "spreads", *sorted(drawn))
+    name = next((name for name in wanted if name in drawn), None)
+    if name is None:
+        return ""
+    return links.picture(study_id, f"{FOLDER}/figures/{name}.png")
 
 
 def _write(comparison: Comparison, folder: Path) -> None:

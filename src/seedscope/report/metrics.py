@@ -1,7 +1,7 @@
-"""Name the few statistics that are metrics of the study run: `init/test_accuracy/sd`.
+"""Name the few statistics that are metrics of a study: `study/init/test_accuracy/sd`.
 
 People chart these names in the MLflow UI, so they are an interface; all others stand in
-the tables beside the page. The UI rounds to two decimals: the spread of an accuracy is
+the tables beside the page. They begin with `study/`, so that charts open on `batch`. The UI rounds to two decimals: the spread of an accuracy is
 there in percentage points too (`sd_pp`).
 """
 
@@ -24,12 +24,14 @@ def of_comparison(comparison: Comparison) -> dict[str, float]:
     called = _parts([arm.name for arm in comparison.arms])
     score = comparison.score
     for arm in comparison.arms:
-        path = f"{called[arm.name]}/{_part(score)}"
+        path = f"study/{called[arm.name]}/{_part(score)}"
         values = statistics(arm, score, unit_in(comparison, score))
         shown = OF_CONTROL if arm.repeats else SHOWN
         found |= {f"{path}/{name}": values[name] for name in shown if name in values}
         if arm.repeats:
-            found[f"{called[arm.name]}/bit_identical"] = float(arm.repeats.identical)
+            found[f"study/{called[arm.name]}/bit_identical"] = float(
+                arm.repeats.identical
+            )
     return found
 
 

@@ -5,8 +5,13 @@ from seedscope.report import answer, levels, sheets, summary, tables
 from seedscope.report.harmless import markdown as text
 
 
-def markdown(comparison: Comparison) -> str:
-    """Return the note that the MLflow UI shows on the page of the study run."""
+def markdown(comparison: Comparison, figure: str = "") -> str:
+    """Return the note that the MLflow UI shows on the page of the study run.
+
+    Args:
+        comparison: what was found.
+        figure: address of the figure that shows it; empty: none.
+    """
     told = answer.of_comparison(comparison)
     lead = [told.warning] if told.warning else []
     lead += [*told.cautions, *told.answer]
@@ -17,6 +22,8 @@ def markdown(comparison: Comparison) -> str:
         parts.append(text(told.context_line))
     if comparison.runs.assumed:
         parts.append(f"Read: {text(comparison.runs.assumed)}.")
+    if figure:
+        parts.append(f"![{text(told.question)}]({figure})")
     if told.table is not None:
         parts += [f"## {text(told.table.title)}", sheets.markdown(told.table)]
     for score in tables.shown_scores(comparison):

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -26,6 +26,7 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)  # no migrations on the te
 
 
 REFUSALS = (MlflowException, SQLAlchemyError, RequestException, OSError, PolarsError)
+KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"  # opens its view
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def connect(tracking: Tracking, create: bool = True) -> Store:
             f"tracking.experiment={tracking.experiment!r} does not exist in {shown}; "
             f"it has {', '.join(known) or 'none'}"
         )
+    if create and KIND not in experiment.tags:
+        with suppress(Exception):  # a view, and no more: some may only add runs
+            client.set_experiment_tag(experiment.experiment_id, KIND, TRAINING)
     if experiment.lifecycle_stage != "active":
         raise ValueError(
             f"tracking.experiment={tracking.experiment!r} was deleted in {shown}; "
