@@ -11,8 +11,9 @@ from studies import log_arm, made_trace
 
 from seedscope.analysis.compare import compare
 from seedscope.commands.compare import compare_study
+from seedscope.report import answer, tables
 from seedscope.report import metrics as metrics_of_arm
-from seedscope.report import tables
+from seedscope.store import about, cost, links
 from seedscope.store.read import read_study
 from seedscope.store.store import search
 
@@ -76,6 +77,49 @@ def test_the_page_shows_every_arm_and_needs_no_network(compared):
     assert page.count("<script") == 1  # its own
     assert not re.search(r"<(link|img)\b|@import|url\((?!#)| src=", page)
     assert page.count("<svg") >= 4
+
+
+def test_a_study_says_what_it_was_and_asks_its_own_question(store):
+    study_id = log_arm(store, "factor=batch_size", "replicates=2")
+    about.keep_command(store, study_id, "seedscope train factor=batch_size")
+    run = store.client.get_run(study_id)
+    assert run.data.params["loop.epochs"] == "10"
+    assert "loop.batch_size" not in run.data.params  # the arms have others
+    assert run.data.tags["mlflow.user"]
+    told = answer.of_comparison(compare(read_study(store, study_id), [], 0.95))
+    assert told.question == "Are small batches noisier?"
+    assert told.next.command == "seedscope train replicates=49 factor=batch_size"
+    known = dict(told.context)
+    assert (known["model"], known["data"], known["epochs"]) == ("mlp", "digits", "10")
+    assert (known["runs"], known["command"]) == ("8", run.data.tags[about.COMMAND])
+    (child, *_) = search(store, f"tags.`mlflow.parentRunId` = '{study_id}'")
+    assert child.data.tags["mlflow.source.name"].endswith("networks.mlp")
+    assert child.data.params["arm"].startswith("batch_size:")
+
+
+def test_what_runs_took_is_known_to_a_study_that_is_alike_and_to_no_other(store):
+    first = log_arm(store, "factor=init", "replicates=2")
+    cost.keep_cost(store, first, "batched", cost.Cost(1.5, 2000))
+    alike = log_arm(store, "factor=init", "replicates=2", "name=alike", "root_seed=1")
+    assert cost.known_cost(store, alike, "batched") == cost.Cost(1.5, 2000)
+    assert cost.known_cost(store, alike, "sequential") is None
+    longer = log_arm(store, "factor=init", "replicates=2", "name=b", "loop.epochs=30")
+    assert cost.known_cost(store, longer, "batched") is None
+
+
+def test_the_links_open_the_training_view(compared):
+    store, study_id = compared
+    found = dict(links.links(store, study_id, "made"))
+    page = f"http://127.0.0.1:5000/#/experiments/{store.experiment.experiment_id}/runs"
+    view = "?workflowType=machine_learning"
+    assert found["study"] == f"{page}/{study_id}{view}"
+    assert found["studies"].startswith(f"{page}{view}&searchFilter=tags.%60seedscope")
+    server = replace(store, uri="https://me:secret@host:8080/mlflow/")
+    assert dict(links.links(server, "x", "made"))["study"] == (
+        "https://host:8080/mlflow/#/experiments/"
+        f"{store.experiment.experiment_id}/runs/x{view}"
+    )
+    assert links.start_command(server) is None
 
 
 def test_shares_are_relative_to_all_and_runs_share_a_test_set(compared):

@@ -50,12 +50,12 @@ def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     """Yield what holds for the whole study."""
     for name, planned in runs.without_runs():
         yield f"{name}: none of its {planned} planned runs is there"
-    still = [arm for arm in arms if arm.repeats]
-    for arm in still if len(still) > 1 else []:  # one alone leads the answer
-        if not arm.repeats.identical and _own_draws(runs, arm.name):
+    still = [(arm, arm.repeats) for arm in arms if arm.repeats]
+    for arm, repeats in still if len(still) > 1 else []:  # one alone leads the answer
+        if not repeats.identical and _own_draws(runs, arm.name):
             yield (
-                f"{arm.name}: {arm.repeats.runs} exact repeats ended in "
-                f"{arm.repeats.distinct} different sets of weights: "
+                f"{arm.name}: {repeats.runs} exact repeats ended in "
+                f"{repeats.distinct} different sets of weights: "
                 f"{FAULT[runs.whose_fault(arm.name)]}"
             )
     if any(arm.shares for arm in arms):

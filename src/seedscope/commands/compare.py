@@ -9,6 +9,7 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
+from seedscope.commands import usage
 from seedscope.commands.overrides import (
     composed,
     overrides,
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with told_in_one_line():
         given = sys.argv[1:] if arguments is None else arguments
         words = typed(users_folder_first(overrides(given)))
+        if set(usage.ASKING) & set(words):
+            print(usage.of_compare(places.conf()))
+            return
         before = sys.argv
         sys.argv = [before[0], *words]
         try:

@@ -1,6 +1,7 @@
 """Everything about the command line that Hydra and MLflow do not agree on."""
 
 import hashlib
+import itertools
 import json
 import re
 import signal
@@ -42,6 +43,7 @@ NOT_SETTINGS = (
     "tracking",
     "answer",
     "better",
+    "budget",
 )
 
 
@@ -218,6 +220,17 @@ def swept_values(words: Sequence[str]) -> list[list[str]]:
         for p in _parsed(words)
         if p.is_sweep_override()
     ]
+
+
+def jobs(words: Sequence[str]) -> tuple[list[list[str]], tuple[str, ...]]:
+    """Return the overrides of each job of a sweep, and the settings that it sweeps."""
+    config = composed("train", words, hydra=True)
+    if str(config.hydra.mode).rpartition(".")[2] == "MULTIRUN":  # a preset's own sweep
+        params = config.hydra.sweeper.params or {}
+        words = [*(f"{key}={value}" for key, value in params.items()), *words]
+    shared, many = fixed(words), swept_values(words)
+    jobs = [[*shared, *chosen] for chosen in itertools.product(*many)]
+    return jobs, swept_settings(words)
 
 
 def _parsed(words: Sequence[str]) -> list[Override]:

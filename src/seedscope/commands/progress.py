@@ -1,7 +1,9 @@
-"""Show how far a job is: runs done, time left, and what a reader should know."""
+"""Show how far a job is: what is planned, runs done, time left, what to know."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.progress import (
@@ -12,19 +14,33 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
+from seedscope.commands.sweep import Place
 from seedscope.report.harmless import console as harmless_console
 from seedscope.study.characters import harmless
 from seedscope.study.words import Study
 from seedscope.trace.trace import Trace
 
+if TYPE_CHECKING:
+    from seedscope.store.cost import Cost  # MLflow comes with it: seconds
+
+WIDEST = 28  # characters of a job's name
+BAR = 20
+
 
 class Shown:
-    """A progress bar that counts runs."""
+    """A progress bar that counts the runs of a job, and one of all jobs."""
 
-    def __init__(self, bar: Progress, name: str, total: int) -> None:
+    def __init__(self, bar: Progress, name: str, missing: int, place: Place) -> None:
         self._bar = bar
-        self._task = bar.add_task(name, total=total)
+        self._tasks = [bar.add_task(name, total=missing)]
+        if len(place.runs) > 1:
+            done = place.before + place.runs[place.number] - missing
+            everything = bar.add_task("all jobs", total=sum(place.runs), completed=done)
+            self._tasks.append(everything)
+        self._started = time.monotonic()
+        self.trained = 0
 
     def advance(self, traces: Sequence[Trace]) -> None:
         """Count a finished group; a run that diverged is named."""
@@ -32,27 +48,36 @@ class Shown:
             if trace.diverged:
                 run = trace.run
                 self.note(f"{run.arm} #{run.replicate} diverged: kept, counted apart")
-        self._bar.advance(self._task, len(traces))
+        self.trained += len(traces)
+        for task in self._tasks:
+            self._bar.advance(task, len(traces))
+
+    @property
+    def each(self) -> float:
+        """Seconds that a run has taken so far, with all that goes before the first."""
+        return (time.monotonic() - self._started) / max(self.trained, 1)
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._bar.console.print(f"  {text}", style="yellow", markup=False)
+        self._bar.console.print(Text(f"  {text}", "yellow"), soft_wrap=True)
 
 
 @contextmanager
-def show(study: Study, planned: int, missing: int) -> Iterator[Shown]:
+def show(study: Study, planned: int, missing: int, place: Place) -> Iterator[Shown]:
     """Show a progress bar while the runs of a job train."""
     console = harmless_console(stderr=True)
+    name = place.name(study)
     if missing < planned:
         console.print(
-            f"{study.factor.name}: {planned - missing} of {planned} runs are in study "
+            f"{name}: {planned - missing} of {planned} runs are in study "
             f"{study.name} already",
             highlight=False,
             markup=False,
+            soft_wrap=True,
         )
     columns = (
-        TextColumn("{task.description:<14}"),
-        BarColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(BAR),
         MofNCompleteColumn(),
         TextColumn("runs"),
         TimeElapsedColumn(),
@@ -60,4 +85,51 @@ def show(study: Study, planned: int, missing: int) -> Iterator[Shown]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        yield Shown(bar, escape(harmless(study.factor.name or "")), missing)
+        yield Shown(bar, escape(_cut(harmless(name))), missing, place)
+
+
+def starting(place: Place) -> None:
+    """Say why nothing is seen for some seconds, once for a command."""
+    if place.number == 0:
+        said = Text("starting TensorFlow", "dim")
+        harmless_console(stderr=True).print(said)
+
+
+def plan(blocks: Sequence[Sequence[object]], cost: "Cost | None") -> str:
+    """Return what is about to be trained, and what it takes as far as that is known.
+
+    Args:
+        blocks: the runs that are missing, in whole blocks.
+        cost: of a run; none where no earlier run was like these.
+    """
+    runs = sum(map(len, blocks))
+    sizes = {len(block) for block in blocks}
+    text = f"{runs} run{'s' if runs != 1 else ''}"
+    if len(blocks) > 1 and sizes != {1}:
+        each = str(max(sizes)) if len(sizes) == 1 else f"at most {max(sizes)}"
+        text += f": {len(blocks)} blocks of {each}"
+    if cost is None:
+        return text
+    text += f", about {duration(runs * cost.seconds)}"
+    return text if cost.bytes is None else f"{text}, {amount(runs * cost.bytes)}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: 40 s, 4 min, 2.5 h."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def amount(count: float) -> str:
+    """Return bytes as people say them: 60 MB."""
+    power = 1 if count < 1e6 else 2 if count < 1e9 else 3
+    shown = count / 1000**power
+    digits = 0 if shown >= 10 else 1
+    return f"{shown:.{digits}f} {('kB', 'MB', 'GB')[power - 1]}"
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"

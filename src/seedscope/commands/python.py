@@ -9,7 +9,6 @@ by its name, and only what is missing is trained.
 """
 
 import html
-import itertools
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -186,7 +185,7 @@ def train(
             given.append(f"{component}=own")
     if tracking_uri is not None:
         given.append(_word("tracking.uri", tracking_uri))
-    jobs, swept = _jobs(given)
+    jobs, swept = overrides.jobs(given)
     made: dict[str, command.Trained] = {}
     for job in jobs:
         config = overrides.composed("train", job, hydra=True)
@@ -309,17 +308,6 @@ def _word(key: str, value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"{key}=[{','.join(_word('', v)[1:] for v in value)}]"
     return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
-
-
-def _jobs(words: Sequence[str]) -> tuple[list[list[str]], tuple[str, ...]]:
-    """Return the overrides of each job of a sweep, and the settings that it sweeps."""
-    config = overrides.composed("train", words, hydra=True)
-    if str(config.hydra.mode).rpartition(".")[2] == "MULTIRUN":  # a preset's own sweep
-        params = config.hydra.sweeper.params or {}
-        words = [*(f"{key}={value}" for key, value in params.items()), *words]
-    shared, many = overrides.fixed(words), overrides.swept_values(words)
-    jobs = [[*shared, *chosen] for chosen in itertools.product(*many)]
-    return jobs, overrides.swept_settings(words)
 
 
 def _with_functions(

@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -24,7 +25,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import seedscope
-from seedscope.commands import compare, control
+from seedscope.commands import compare, control, usage
+from seedscope.commands import sweep as sweep_of_jobs
 from seedscope.commands.overrides import (
     check_door,
     check_sweep,
@@ -40,8 +42,9 @@ from seedscope.commands.overrides import (
     told_in_one_line,
     users_folder_first,
 )
+from seedscope.commands.sweep import Place
 from seedscope.commands.typed import as_typed
-from seedscope.study import code, identity, paper, places, settings
+from seedscope.study import budget, code, identity, paper, places, settings
 from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
 from seedscope.study.secrets import redacted
@@ -51,7 +54,9 @@ from seedscope.training import engines, trouble
 from seedscope.training.launch import launchers
 
 if TYPE_CHECKING:
+    from seedscope.commands.progress import Shown
     from seedscope.store.log import StudyLog
+    from seedscope.store.store import Store
 
 FOLDER = Path("outputs")  # of the sweeps, as conf/train.yaml says
 TRACE_FLAG = "--trace"  # shows errors in the user's code with all their frames
@@ -81,12 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given = [word for word in given if word != TRACE_FLAG]
         typed = as_typed("train", given)
         words = users_folder_first(overrides(given))
+        if set(usage.ASKING) & set(words):
+            print(usage.of_train(places.conf()))
+            return
         if informs(words):
             _run_jobs(words)
             return
         sweep = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{token_hex(3)}"
         words.append(f"tracking.sweep={sweep}")
         tracking = _check(words)
+        sweep_of_jobs.count(words)
         failed: list[dict] = []
         try:
             _run_jobs(words)
@@ -108,7 +117,8 @@ def job(config: DictConfig) -> float:
     """
     context = cast(DictConfig, HydraConfig.get())
     try:
-        made = train(config, swept(context), context.runtime.choices.get("study"))
+        preset = context.runtime.choices.get("study")
+        made = train(config, swept(context), preset, _number(context))
         return compare.spread_of(made.tracking, made.study_id, made.arms)
     except Exception as error:
         if (line := told(error)) is None:
@@ -118,7 +128,10 @@ def job(config: DictConfig) -> float:
 
 
 def train(
-    config: DictConfig, swept: tuple[str, ...] = (), preset: str | None = None
+    config: DictConfig,
+    swept: tuple[str, ...] = (),
+    preset: str | None = None,
+    number: int = -1,
 ) -> Trained:
     """Train one factor: the runs that the study does not hold yet.
 
@@ -126,6 +139,7 @@ def train(
         config: the composed conf/train.yaml.
         swept: the settings that a sweep varies, besides the factor.
         preset: the file of conf/study/ that was chosen, if any.
+        number: of this job among those of its command; -1: it is no command's.
 
     Raises:
         ValueError: a key, type or value is wrong, or the parts do not fit each other.
@@ -135,19 +149,28 @@ def train(
     study = settings.read(config, study_name(config, swept, preset), swept)
     if study.factor.fresh_process:  # how far apart repeats end is the question
         study = replace(study, engine=replace(study.engine, keep_weights="epochs"))
-    return _train(study)
+    return _train(study, number)
 
 
-def _train(study: Study) -> Trained:
+def _number(context: DictConfig) -> int:
+    """Return which job of its sweep this is."""
+    many = str(context.mode).rpartition(".")[2]
+    return context.job.num if many == "MULTIRUN" else 0
+
+
+def _train(study: Study, number: int) -> Trained:
     engines.check(study.engine.name)
     launchers.check(study.launcher.name)
     runs = plan_runs(study)
+    place = sweep_of_jobs.place(number, len(runs))
     modules = code.digests(identity.all_code(study))
     notes: list[str] = []
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
+    from seedscope.commands.progress import plan, show, starting
     from seedscope.training import cache, choice
 
+    starting(place)
     cache.use(study.engine.keep_programs)
     if not study.factor.fresh_process:
         launchers.load(study.launcher.name).warm(runs[0].settings.runtime, study.engine)
@@ -155,7 +178,7 @@ def _train(study: Study) -> Trained:
     samples = identity.samples(study)
     found = launchers.ask(samples, engine)  # while MLflow is imported
     from seedscope.commands.identity import begun, settled
-    from seedscope.commands.progress import show
+    from seedscope.store import cost
     from seedscope.store.log import open_study
     from seedscope.store.store import connect
 
@@ -166,7 +189,7 @@ def _train(study: Study) -> Trained:
     failed = Failures(len(runs))
     with (
         open_study(store, study, runs) as log,
-        show(study, len(runs), len(log.missing)) as progress,
+        show(study, len(runs), len(log.missing), place) as progress,
     ):
         for text in [*notes, *more, *log.notes]:
             progress.note(text)
@@ -176,18 +199,25 @@ def _train(study: Study) -> Trained:
         together, made = engine.name == "batched", list[Trace]()
         launcher = launchers.load(study.launcher.name)
         slots = launcher.slots(engine, study.launcher, progress.note)
-        for share in log.shares(slots, answer.together, progress.note):
-            with failed.counted(engine.name == "script", share, log):
-                for traces in launchers.train(
-                    share,
-                    engine,
-                    study.launcher,
-                    study.factor.fresh_process,
-                    progress.note,
-                ):
-                    log.add(traces)
-                    progress.advance(traces)
-                    made += _digests_of(traces) if together else []
+        known = cost.known_cost(store, log.study_id, engine.name)
+        before = cost.size(store, log.study_id)
+        if log.missing:
+            progress.note(plan(budget.blocks(log.missing, study.design), known))
+        each = known.seconds if known else None
+        for _ in _stages(study, log, place, progress, each):
+            for share in log.shares(slots, answer.together, progress.note):
+                with failed.counted(engine.name == "script", share, log):
+                    for traces in launchers.train(
+                        share,
+                        engine,
+                        study.launcher,
+                        study.factor.fresh_process,
+                        progress.note,
+                    ):
+                        log.add(traces)
+                        progress.advance(traces)
+                        made += _digests_of(traces) if together else []
+        _keep_cost(store, log.study_id, engine.name, progress, before)
         if again := control.unequal(made):
             progress.note("the control failed in groups: it is repeated one by one")
             alone = launchers.train(
@@ -201,6 +231,55 @@ def _train(study: Study) -> Trained:
     failed.raise_if_any()
     arms = tuple(dict.fromkeys(run.arm for run in runs))
     return Trained(study.tracking, log.study_id, arms, log.stored)
+
+
+def _stages(
+    study: Study, log: "StudyLog", place: Place, progress: "Shown", each: float | None
+) -> Iterator[None]:
+    """Leave what is to be trained next in `log.missing`: all, or what a budget holds.
+
+    Args:
+        study: its budget is that of the whole command; jobs share what is left.
+        log: whose missing runs are trained.
+        place: of this job among the others.
+        progress: knows how long runs take.
+        each: seconds of a run, as earlier ones took; none: the first block tells.
+    """
+    if study.budget is None:
+        yield
+        return
+    left = budget.blocks(log.missing, study.design)
+    whole, seconds = len(left), place.seconds(study.budget)
+    began = time.monotonic()
+    while left:
+        used = time.monotonic() - began
+        held = each if not progress.trained else progress.each
+        fits = 1 if held is None else budget.fitting(left, seconds - used, held)
+        if not fits and progress.trained:
+            break
+        now, left = left[: max(fits, 1)], left[max(fits, 1) :]
+        log.missing = [run for block in now for run in block]
+        yield
+    if left:
+        progress.note(
+            f"budget: {whole - len(left)} of {whole} blocks are trained; the same "
+            f"command goes on with the {sum(map(len, left))} runs that are left"
+        )
+
+
+def _keep_cost(
+    store: "Store", study_id: str, engine: str, progress: "Shown", before: int | None
+) -> None:
+    """Keep what a run took, for those who ask before they train."""
+    from seedscope.store import cost
+
+    if not progress.trained:
+        return
+    after = cost.size(store, study_id)
+    made = None
+    if before is not None and after is not None:
+        made = max(0, after - before) // progress.trained
+    cost.keep_cost(store, study_id, engine, cost.Cost(progress.each, made))
 
 
 def _digests_of(traces: Sequence[Trace]) -> list[Trace]:

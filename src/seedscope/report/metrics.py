@@ -1,8 +1,9 @@
 """Name the few statistics that are metrics of a study: `study/init/test_accuracy/sd`.
 
 People chart these names in the MLflow UI, so they are an interface; all others stand in
-the tables beside the page. They begin with `study/`, so that charts open on `batch`. The UI rounds to two decimals: the spread of an accuracy is
-there in percentage points too (`sd_pp`).
+the tables beside the page. They begin with `study/`, so that charts open on `batch`.
+The UI rounds to two decimals: the spread of an accuracy is there in percentage points
+too (`sd_pp`).
 """
 
 import re

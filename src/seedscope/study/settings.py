@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seedscope.study import paper, scripts
+from seedscope.study import budget, paper, scripts
 from seedscope.study.arms import arm_name
 from seedscope.study.direction import read_better
 from seedscope.study.frozen import frozen, schema_of, thawed
@@ -90,6 +90,7 @@ class _Schema(Settings):
     tracking: Tracking
     answer: Answer
     better: Any
+    budget: str | None
 
 
 def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
@@ -145,6 +146,7 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
         swept=swept,
         named=whole.name is not None,
         base_name=whole.name or name,
+        budget=budget.seconds(whole.budget),
     )
 
 

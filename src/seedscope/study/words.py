@@ -226,6 +226,7 @@ class Study:
     named: bool  # the name was given, not derived from the configuration
     base_name: str  # the name before anything was known of code, data and engine
     identity: Identity | None = None  # what its arms have in common; None: not known
+    budget: float | None = None  # seconds that this command may train; None: no limit
 
 
 @dataclass(frozen=True)
