@@ -36,7 +36,7 @@ def group(title, scores, score="test/accuracy", **columns):
 
 def everywhere(found):
     """Return what each place says."""
-    console = Console(width=200, file=io.StringIO(), record=True)
+    console = Console(width=900, file=io.StringIO(), record=True)
     against.show([found], console)
     return console.export_text(), against.markdown([found])
 

@@ -165,6 +165,16 @@ def test_inside_mlflow_run_its_run_becomes_the_study(store, monkeypatch):
     assert project_run.info.run_id in note
 
 
+def test_an_empty_run_in_another_experiment_says_where_the_study_is(store, monkeypatch):
+    default = store.client.create_run("0")
+    monkeypatch.setenv("MLFLOW_RUN_ID", default.info.run_id)
+    made, runs = study()
+    with open_study(store, made, runs) as log:
+        assert any(f"--experiment-name {store.experiment.name}" in n for n in log.notes)
+    note = store.client.get_run(default.info.run_id).data.tags["mlflow.note.content"]
+    assert log.study_id in note
+
+
 def test_an_unwritable_artifact_folder_is_named_and_keeps_finished_runs(
     store, tmp_path
 ):

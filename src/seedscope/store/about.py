@@ -14,6 +14,7 @@ from mlflow.entities import Param
 from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 
+from seedscope.store.patience import at_once
 from seedscope.store.store import Store
 from seedscope.study.functions import without_bytes
 from seedscope.study.secrets import without_secrets
@@ -65,6 +66,41 @@ def log_parameters(store: Store, study_id: str, runs: Sequence[Run]) -> None:
     for start in range(0, len(new), AT_ONCE):
         with suppress(MlflowException):  # another job may just have logged others
             store.client.log_batch(study_id, params=new[start : start + AT_ONCE])
+
+
+def explain(store: Store, run_id: str | None, study_id: str, name: str) -> list[str]:
+    """Say in a run that `mlflow run` opened in another experiment where the study is.
+
+    Args:
+        store: where the study is.
+        run_id: of the run that the project's command was given; none: there is none.
+        study_id: the study's run.
+        name: its name.
+
+    Returns:
+        What a reader should know; empty where the run is the study itself.
+    """
+    if run_id is None:
+        return []
+    try:
+        run = at_once(store.client).get_run(run_id)
+    except MlflowException:
+        return []  # it lives in another store
+    ours = store.experiment
+    left = run.info.status != "RUNNING" or "seedscope.role" in run.data.tags
+    if left or run.info.experiment_id == ours.experiment_id:
+        return []
+    how = f"--experiment-name {ours.name}"
+    note = (
+        f"The study **{name}** is run {study_id} of experiment {ours.name}. This run "
+        f"is empty; `mlflow run {how}` makes it the study itself."
+    )
+    with suppress(MlflowException):
+        store.client.set_tag(run_id, "mlflow.note.content", note)
+    return [
+        f"`mlflow run` left an empty run in another experiment; with {how} it is the "
+        "study itself"
+    ]
 
 
 def keep_command(store: Store, study_id: str, command: str) -> None:

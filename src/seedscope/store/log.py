@@ -68,6 +68,7 @@ class StudyLog:
         self._study = study
         self._lease = lease
         self._code = _code_tags(study)
+        asked = os.environ.get("MLFLOW_RUN_ID")
         self.study_id = _open(store, study, lease, self._code)
         self.planned = identities.planned(store, self.study_id)
         self._points = study.tracking.curve_points or _points(len(runs))
@@ -82,6 +83,7 @@ class StudyLog:
         self._told: frozenset[str] = frozenset()  # what a reader was told already
         self._write_plan(runs)
         about.log_parameters(store, self.study_id, runs)
+        self.notes += about.explain(store, asked, self.study_id, study.name)
 
     def shares(
         self, workers: int, together: int, note: Callable[[str], None]
