@@ -1,6 +1,7 @@
 """What is told before training, and what a budget leaves out: on paper, no training."""
 
 import re
+import shlex
 
 import pytest
 from composing import ROOT, plan, read
@@ -88,6 +89,11 @@ def test_a_command_is_kept_as_it_can_be_typed_again(monkeypatch):
     assert as_typed("train", words) == "seedscope train factor=init 'name=a b'"
     monkeypatch.setattr("sys.argv", ["src/train.py"])
     assert as_typed("train", ["x=1"]) == "python src/train.py x=1"
+    quoted = ["table='my runs.csv'", "filter='params.x = \\'1\\''"]
+    assert shlex.split(as_typed("compare", quoted))[2:] == [
+        "table=my runs.csv",
+        "filter=params.x = '1'",
+    ]
 
 
 def test_the_help_of_train_gives_every_factor_a_meaning():

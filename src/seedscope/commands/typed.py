@@ -1,5 +1,6 @@
 """A command as it was typed, so that it can be typed again."""
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -19,4 +20,12 @@ def as_typed(command: str, words: Sequence[str]) -> str:
     head = ["seedscope", command]
     if program.name == f"{command}.py" and not program.is_absolute():
         head = ["python", str(program)]
-    return redacted(shlex.join([*head, *words]))
+    return redacted(shlex.join([*head, *map(_plain, words)]))
+
+
+def _plain(word: str) -> str:
+    """Return a word as a person types it: free text without the quotes of Hydra."""
+    found = re.fullmatch(r"([\w.]+)='((?:[^'\\]|\\.)*)'", word)
+    if found is None:
+        return word
+    return f"{found[1]}={re.sub(r'\\(.)', r'\1', found[2])}"

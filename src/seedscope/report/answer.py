@@ -84,6 +84,7 @@ def of_comparison(comparison: Comparison) -> Answer:
 def of_groups(found: TwoGroups, context: Sequence[tuple[str, str]] = ()) -> Answer:
     """Return the answer to A against B in one score."""
     better = "better" if found.direction else "higher"
+    level = found.verdict.difference.interval.level
     first, single, *rest = verdict.decisive(found)
     return Answer(
         kind=GROUPS,
@@ -91,7 +92,7 @@ def of_groups(found: TwoGroups, context: Sequence[tuple[str, str]] = ()) -> Answ
         cautions=tuple(shape.sentence(of, verdict.unit(found)) for of in found.shapes),
         question=f"Is {found.a} or {found.b} {better} in {found.score}?",
         answer=(first, single),
-        sure=tuple(rest),
+        sure=(*rest, f"Brackets hold at {100 * level:g} %, ≈ where approximate."),
         next=after_groups(found, verdict.plan(found)),
         context=tuple(context),
     )
@@ -409,7 +410,12 @@ def _cost_of_levels(comparison: Comparison) -> str:
             cost.append(f"about {_times(far)} the time")
         return f"With {_level(comparison, far)} comes {' and '.join(cost)}."
     if not shown:
-        return f"No difference of the means of {score} is shown."
+        near = min(comparison.contrasts, key=lambda c: (c.mean_holm, c.mean.p))
+        return (
+            f"No difference of the means of {score} is shown: nearest to it is "
+            f"{_level(comparison, near)} with {_difference(comparison, near)} against "
+            f"{_base(comparison, near)}."
+        )
     far = max(shown, key=lambda c: (better or 1) * c.mean.value)
     if better and better * far.mean.value < 0:
         far = min(shown, key=lambda c: better * c.mean.value)
