@@ -28,4 +28,5 @@ def _plain(word: str) -> str:
     found = re.fullmatch(r"([\w.]+)='((?:[^'\\]|\\.)*)'", word)
     if found is None:
         return word
-    return f"{found[1]}={re.sub(r'\\(.)', r'\1', found[2])}"
+    plain = re.sub(r"\\(.)", r"\1", found[2])
+    return f"{found[1]}={plain}"
