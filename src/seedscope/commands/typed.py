@@ -20,7 +20,9 @@ def as_typed(command: str, words: Sequence[str]) -> str:
     head = ["seedscope", command]
     if program.name == f"{command}.py" and not program.is_absolute():
         head = ["python", str(program)]
-    return redacted(shlex.join([*head, *map(_plain, words)]))
+    return redacted(
+        shlex.join([*head, *(map(_plain, words) if command == "compare" else words)])
+    )
 
 
 def _plain(word: str) -> str:

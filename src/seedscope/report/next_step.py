@@ -64,7 +64,7 @@ def _with(command: str | None, **values: object) -> str:
     """Return a training command with other values of some keys."""
     if not command:
         return ""
-    words = _words(command)
+    words = [w for w in _words(command) if not w.startswith("budget=")]
     place = _program(words)
     for key, value in values.items():
         words = [w for w in words if not re.match(rf"\+{{0,2}}{key}=", w)]
@@ -80,6 +80,7 @@ def _verify(command: str | None) -> str:
     place = _program(words)
     head = shlex.join(words[:place]).replace("train", "verify")
     own = ("factor=", "factor.", "replicates=", "engine=", "design=", "study=", "-m")
+    own += ("budget=",)
     kept = [w for w in words[place:] if not w.startswith((*own, "--multirun"))]
     return " ".join([head, *map(shlex.quote, kept)])
 

@@ -156,5 +156,5 @@ def _machine(tags: Mapping[str, str]) -> str | None:
         return None
     plain = re.sub(r"\((R|TM)\)|\bCPU\b|@.*$", "", cpu)
     threads = tags.get("hardware.usable_threads")
-    text = " ".join(plain.split()) + (f" x {threads}" if threads else "")
+    text = " ".join(plain.split()) + (f", {threads} threads" if threads else "")
     return text if gpu == "none" else f"{text}, {gpu}"
