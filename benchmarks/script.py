@@ -1,81 +1,74 @@
 """What a run of a script costs next to the bare script: python benchmarks/script.py.
 
-The bare script is a Python of its own for each run, as a user starts it. Inside the
-script's own time the hooks show; the whole run has the fork and the record besides.
-Runs of both kinds take turns, so that a busy machine is busy for both.
+Two costs, each measured in turn with the bare script, so that a busy machine is busy
+for both. Processor time: the whole process of a run (working folder, hooks, record)
+against the same script in a process forked from the same parent with none of them.
+Time: a run against a Python of its own, as a user starts it.
 """
 
 import multiprocessing
 import os
-import statistics
+import resource
+import runpy
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 SCRIPTS = ROOT / "tests" / "training" / "scripts"
 NAMES = ("plain_fit", "dataset_and_callbacks", "own_loop")
-TIMED = """
-import runpy, sys, time, resource
-import keras, tensorflow
-def cpu():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-path = sys.argv[1]
-sys.argv = [path]
-started, before = time.perf_counter(), cpu()
-runpy.run_path(path, run_name="__main__")
-print("TIMED", time.perf_counter() - started, cpu() - before)
-"""
+SOURCES = ("init", "shuffle", "dropout", "augmentation", "split", "data")
+HEADS = ("script", "bare cpu", "a run", "ratio", "fresh time", "a run")
 
 
-def main(repeats: int = 5) -> None:
-    print(f"medians of {repeats} runs in turn, seconds; cpu: of the script itself")
-    print(
-        f"{'script':24}{'bare cpu':>10}{'inside':>8}{'':>7}{'bare all':>10}{'a run':>8}"
-    )
+def main(rounds: int = 10, alone: int = 3) -> None:
+    from seedscope.stats.ratio import paired_ratio
+
+    print(f"{rounds} rounds in turn ({alone} of a fresh Python); seconds, means; 95 %")
+    print("{:24}{:>10}{:>8}{:>22}{:>12}{:>8}".format(*HEADS))
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     parent = context.Process(target=serve, args=(theirs,), daemon=True)
     parent.start()
+
+    def asked(kind: str, path: Path) -> tuple[float, float]:
+        started = time.perf_counter()
+        ours.send((kind, str(path)))
+        return ours.recv(), time.perf_counter() - started
+
     for name in NAMES:
         path = SCRIPTS / f"{name}.py"
-        rows = [(*bare(path), *inside(path, ours)) for _ in range(repeats)]
-        cpu, whole, own, run = (statistics.median(c) for c in zip(*rows, strict=True))
-        share = f"{100 * (own / cpu - 1):+.0f} %"
-        print(f"{name:24}{cpu:10.2f}{own:10.2f}{share:>10}{whole:10.1f}{run:10.1f}")
+        asked("plain", path)  # both once, so that neither pays for what comes first
+        asked("run", path)
+        pairs = [(asked("plain", path), asked("run", path)) for _ in range(rounds)]
+        bare = np.array([plain[0] for plain, _ in pairs])
+        cpu = np.array([run[0] for _, run in pairs])
+        fresh = [whole(path) for _ in range(alone)]
+        run = [asked("run", path)[1] for _ in range(alone)]
+        ratio, interval, _ = paired_ratio(cpu, bare)
+        told = f"{ratio:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+        times = f"{np.mean(fresh):12.1f}{np.mean(run):8.1f}"
+        print(f"{name:24}{bare.mean():10.2f}{cpu.mean():8.2f}{told:>22}{times}")
 
 
-def bare(path: Path) -> tuple[float, float]:
-    """Return the script's own processor time, and how long it took from its start."""
+def whole(path: Path) -> float:
+    """Return the seconds of the script in a Python of its own."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", TIMED, str(path)],
-            cwd=folder,
-            env={**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/m.db"},
-            capture_output=True,
-            text=True,
-            check=True,
+        subprocess.run(
+            [sys.executable, str(path)], cwd=folder, capture_output=True, check=True
         )
-        whole = time.perf_counter() - started
-    line = next(s for s in done.stdout.splitlines() if s.startswith("TIMED"))
-    return float(line.split()[2]), whole
-
-
-def inside(path: Path, pipe) -> tuple[float, float]:
-    """Return the same of a run under seedscope, in a fork."""
-    started = time.perf_counter()
-    pipe.send(str(path))
-    own = pipe.recv()
-    return own, time.perf_counter() - started
+        return time.perf_counter() - started
 
 
 def serve(pipe) -> None:
+    """Fork a process for each request, and answer with its processor seconds."""
     sys.path.insert(0, str(ROOT / "tests"))
     from composing import read
 
@@ -83,17 +76,40 @@ def serve(pipe) -> None:
 
     assert harness
     while True:
-        path = pipe.recv()
-        settings = read(f"script.path='{path}'").arms[0].settings
-        seeds = dict.fromkeys(
-            ("init", "shuffle", "dropout", "augmentation", "split", "data"), 1
-        )
-        job = process.Job(settings.script, seeds, settings.runtime)
+        kind, path = pipe.recv()
+        before = children()
         with tempfile.TemporaryDirectory() as folder:
-            done = process.run_once(job, Path(folder))
-        if done.error or done.record is None:
-            raise SystemExit(done.error)
-        pipe.send(float(done.record.facts["cpu_seconds"]))
+            if kind == "plain":
+                plain(path, folder)
+            else:
+                settings = read(f"script.path='{path}'").arms[0].settings
+                seeds = dict.fromkeys(SOURCES, 1)
+                job = process.Job(settings.script, seeds, settings.runtime)
+                done = process.run_once(job, Path(folder))
+                if done.error:
+                    raise SystemExit(done.error)
+        pipe.send(children() - before)
+
+
+def plain(path: str, folder: str) -> None:
+    """Run a script in a fork, as it is."""
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nothing, stream)
+        sys.path.insert(0, str(Path(path).parent))
+        sys.argv = [path]
+        runpy.run_path(path, run_name="__main__")
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def children() -> float:
+    """Return the processor seconds of all processes that ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

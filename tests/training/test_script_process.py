@@ -1,15 +1,17 @@
 """A script's process: how it is called, where it works, how it fails; settings."""
 
+import io
 import json
 import os
 from collections import Counter
 
 import numpy as np
 import pytest
-from composing import read
+from composing import plan, read
 from training.warm_parent import BASE, warm_parent
 
 from seedscope.study import code
+from seedscope.training.launch import here
 from seedscope.training.script import (
     answers,
     check,
@@ -17,6 +19,7 @@ from seedscope.training.script import (
     own_mlflow,
     program,
     told,
+    traces,
 )
 from seedscope.training.script.ledger import Drawn
 from seedscope.training.script.record import Answers, Record
@@ -258,6 +261,80 @@ def test_runtime_settings_reach_the_script(parent, home):
     assert done.printed.split() == ["1", "mixed_bfloat16", "True", "False"]
 
 
+def test_op_determinism_and_float64_hold_for_all_that_a_script_draws(parent, home):
+    # TensorFlow refuses to draw without a seed then: each draw has one of its source.
+    text = (
+        "import keras, numpy as np, tensorflow as tf\n"
+        "x = tf.random.normal([32, 2]).numpy() + np.random.rand(32, 2)\n"
+        "data = tf.data.Dataset.from_tensor_slices((x, x)).shuffle(32)\n"
+        "data = data.map(lambda a, b: (a + tf.random.normal([2], dtype=a.dtype), b))\n"
+        "layers = [keras.layers.Dense(2), keras.layers.Dropout(0.5)]\n"
+        "model = keras.Sequential([keras.Input((2,)), *layers])\n"
+        "model.compile('sgd', 'mse', steps_per_execution=4)\n"
+        "model.fit(data.batch(4), epochs=2, verbose=0)\n"
+        "model.fit(x, x, verbose=0)\n"
+        "print(model.weights[0].dtype, keras.config.floatx())\n"
+    )
+    settings = ("runtime.op_determinism=true", "runtime.precision=float64")
+    done = parent.run(write(home, "a.py", text), *settings)
+    assert done.error is None
+    assert done.printed.split()[-2:] == ["float64", "float64"]
+    assert done.record.facts["op_determinism"] == "True"
+    assert {"init", "shuffle", "dropout", "augmentation", "data"} == set(
+        done.record.drawn
+    )
+    # Steps per execution: what the API reports is all that is known, and that is said.
+    (fit,) = done.record.fits
+    assert (fit.losses, fit.execution, fit.steps) == ([], 4, [8, 8, 1])
+    assert len(fit.reported) == 5
+    assert any("only what the API reports" in r for r in done.record.remarks)
+
+
+def test_a_process_for_scripts_is_born_with_what_a_runtime_asks():
+    runtime = read("runtime.onednn=false", "runtime.hash_seed=3").arms[0]
+    born = here.environment(runtime.settings.runtime)
+    assert (born["TF_ENABLE_ONEDNN_OPTS"], born["PYTHONHASHSEED"]) == ("0", "3")
+
+
+def test_what_each_run_writes_is_kept_where_it_was_asked_for(home, tmp_path):
+    from seedscope.training.script import engine
+
+    write(home, "a.py", "")
+    run = plan("script.path=a.py", "script.folder=kept", "factor=init")[1]
+    place = tmp_path / "run"
+    (place / "work").mkdir(parents=True)
+    (place / "work" / "made.txt").write_text("1")
+    engine._put_away(run, place)
+    assert (home / "kept" / "init 1" / "made.txt").read_text() == "1"
+    assert not place.exists()
+
+
+def test_several_outputs_are_all_kept_and_the_one_with_labels_is_in_the_tables(
+    parent, home
+):
+    text = (
+        "import keras, numpy as np\n"
+        "x = np.linspace(-1, 1, 12, dtype='float32').reshape(6, 2)\n"
+        "y = {'b': (x[:, 0] > 0).astype('float32'), 'a': x}\n"
+        "given = keras.Input((2,))\n"
+        "b = keras.layers.Dense(1, 'sigmoid', name='b')(given)\n"
+        "model = keras.Model(given, {'a': keras.layers.Dense(2)(given), 'b': b})\n"
+        "model.compile('sgd', {'a': 'mse', 'b': 'binary_crossentropy'})\n"
+        "model.fit(x, y, verbose=0)\n"
+        "model.evaluate(x, {'b': y['b'], 'a': y['a']}, verbose=0)\n"
+        "model.predict(x.copy(), verbose=0)\n"
+    )
+    done = parent.run(write(home, "a.py", text))
+    assert done.error is None
+    kept = done.record.answers
+    assert {n: v.shape for n, v in kept.others.items()} == {"a": (6, 2), "b": (6, 1)}
+    held = np.load(io.BytesIO(answers.packed(kept)))
+    assert held["b"].tobytes() == kept.others["b"].tobytes()
+    assert (kept.outputs == kept.others["b"]).all()
+    assert answers.predictions(kept).targets.tolist() == [0, 0, 0, 1, 1, 1]
+    assert any("predict has 2 outputs (a, b)" in t for t in told.others(done.record))
+
+
 def test_a_callers_own_hook_sees_the_run_and_seeds_may_stay_the_scripts(parent, home):
     text = "import numpy as np\nnp.random.seed(4)\nprint(np.random.rand())\n"
     path = write(home, "a.py", text)
@@ -283,33 +360,87 @@ def test_a_layer_that_draws_its_seed_by_itself_is_no_initializer(parent, home):
     assert not done.record.pinned
 
 
+def test_what_a_library_draws_while_it_is_imported_is_no_draw_of_the_script(
+    parent, home
+):
+    write(home, "mine.py", "import random\nx = random.random()\n")
+    text = "import scipy.stats\n"
+    done = parent.run(write(home, "a.py", text))
+    assert (done.error, done.record.drawn) == (None, {})
+    own = parent.run(write(home, "b.py", "import mine\n"))
+    assert list(own.record.drawn["data"].lines) == ["mine.py:2 random.random"]
+
+
 # ---- what it logs to MLflow --------------------------------------------------------
+
+
+LOGS = """
+import keras, mlflow, numpy as np, pandas as pd
+mlflow.set_tracking_uri("sqlite:///elsewhere.db")
+mlflow.set_experiment("mine")
+mlflow.tensorflow.autolog(log_models=False)
+x = np.linspace(0, 1, 40, dtype="float32").reshape(20, 2)
+y = (x[:, 0] > 0.4).astype("int64")
+model = keras.Sequential(
+    [keras.Input((2,)), keras.layers.Dense(2, "softmax", kernel_initializer="ones")]
+)
+model.compile("sgd", "sparse_categorical_crossentropy")
+with mlflow.start_run():
+    mlflow.log_params({"rate": 0.1, "epochs": 2})
+    mlflow.log_param("rate", 0.1)
+    try:
+        mlflow.log_param("rate", 0.2)
+    except mlflow.exceptions.MlflowException:
+        print("refused as ever")
+    model.fit(x, y, epochs=2, verbose=0, shuffle=False)
+    mlflow.log_metric("score", 0.5, step=1)
+    mlflow.log_metric("score", 0.75, step=2)
+    out = model.predict(x, verbose=0)
+    mlflow.log_table(pd.DataFrame({"p0": out[:, 0], "target": y}), "eval/table.json")
+    with mlflow.start_run(nested=True):
+        mlflow.log_metric("inner", 2)
+mlflow.set_experiment("other")
+mlflow.start_run()
+mlflow.log_param("rate", 9)
+"""
 
 
 @pytest.mark.slow
 def test_all_that_it_logs_to_mlflow_is_taken_in_and_strays_nowhere(parent, home):
-    text = (
-        "import mlflow\n"
-        "mlflow.set_tracking_uri('sqlite:///elsewhere.db')\n"
-        "mlflow.set_experiment('mine')\n"
-        "with mlflow.start_run():\n"
-        "    mlflow.log_param('rate', 0.1)\n"
-        "    mlflow.log_metric('score', 0.5, step=1)\n"
-        "    mlflow.log_metric('score', 0.75, step=2)\n"
-        "    mlflow.log_text('hello', 'notes/hello.txt')\n"
-        "    with mlflow.start_run(nested=True):\n"
-        "        mlflow.log_metric('inner', 2)\n"
-    )
-    done = parent.run(write(home, "a.py", text))
-    assert done.error is None
-    first, second = own_mlflow.read(done.folder)
-    assert first.params == {"rate": "0.1"}
-    assert first.metrics == {"score": [(1, 0.5), (2, 0.75)]}
-    assert list(first.artifacts) == ["notes/hello.txt"]
-    assert second.metrics == {"inner": [(0, 2.0)]}
+    path = write(home, "a.py", LOGS)
+    done = parent.run(path)
+    assert (done.error, done.printed.count("refused as ever")) == (None, 1)
     assert any("another address" in remark for remark in done.record.remarks)
     assert os.listdir(home) == ["a.py"]
     assert not list(done.folder.rglob("elsewhere.db"))
+    # What autolog asks of the model is not the script's prediction.
+    assert len(done.record.answers.outputs) == 20
+    trace = traces.trace_of(plan(f"script.path={path}", "replicates=1")[0], done)
+    assert trace.logged.metrics["score"] == [(1, 0.5), (2, 0.75)]
+    assert {step for step, _ in trace.logged.metrics["loss"]} == {0, 1}  # by autolog
+    assert trace.logged.metrics["run_2/inner"] == [(0, 2.0)]
+    assert trace.logged.params["rate"] == "0.1"
+    assert trace.logged.params["run_3/rate"] == "9"
+    assert {"batch_size", "epochs"} <= set(trace.logged.params)
+    assert {"script/eval/table.json", "script/model_summary.txt"} <= set(trace.files)
+    assert trace.predictions.targets.tolist() == [0] * 8 + [1] * 12
+    assert trace.predictions.labels is not None
+    said = " ".join(trace.told)
+    assert "labels of the last predict: eval/table.json, row by row" in said
+    assert "logs 3 MLflow runs" in said
+
+
+def test_models_that_it_logs_are_counted(tmp_path):
+    run = tmp_path / "mlruns" / "0" / "abc"
+    for place in (run / "metrics", run / "outputs" / "m-1"):
+        place.mkdir(parents=True)
+    for place in (run, run / "outputs" / "m-1"):
+        (place / "meta.yaml").write_text("start_time: 1\n")
+    (logged,) = own_mlflow.read(tmp_path)
+    said = traces._own_logs([logged])[2]
+    assert said[0].startswith(
+        "the script logs 1 MLflow model a run: it is not taken in"
+    )
 
 
 # ---- on paper ----------------------------------------------------------------------
@@ -388,5 +519,36 @@ def test_predictions_are_read_from_the_run_or_from_a_file(tmp_path):
     assert held.targets.tolist() == [1, 0]
     (tmp_path / "p.csv").write_text("output_0,output_1,target\n.2,.8,1\n.9,.1,0\n")
     assert answers.read(tmp_path / "p.csv").outputs.tolist() == outputs.tolist()
+    classes = answers.predictions(Answers(np.array([2, 0]), np.array([2, 1])))
+    assert classes.labels.tolist() == [2, 0]
+    assert (
+        answers.predictions(Answers(np.array([2.5, 0]), np.array([2, 1]))).labels
+        is None
+    )
     with pytest.raises(ValueError, match="wrote no such file"):
         answers.read(tmp_path / "no.csv")
+
+
+def test_labels_of_a_logged_table_are_taken_where_it_is_of_the_same_outputs(tmp_path):
+    outputs = np.array([[0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
+    table = tmp_path / "t.json"
+
+    def logged(columns, *rows):
+        table.write_text(json.dumps({"columns": columns, "data": rows}))
+        return answers.with_table(Answers(outputs), {"t.json": table})
+
+    found, said = logged(["note", "target"], ["x", 1], ["y", 0], ["z", 0])
+    assert found.targets.tolist() == [1, 0, 0]
+    assert said == "labels of the last predict: t.json, row by row"
+    right = logged(["prediction", "target"], [1, 1], [0, 0], [1, 0])[0]
+    assert right.targets.tolist() == [1, 0, 0]
+    other_order = logged(["prediction", "target"], [0, 0], [1, 1], [1, 0])
+    shorter = logged(["target"], [1], [0])
+    for found, said in (other_order, shorter):
+        assert (found.targets, said) == (None, None)
+    alone, said = answers.with_table(None, {"t.json": table})
+    assert (alone, said) == (None, None)
+    logged(["prediction", "target"], [0.1, 0], [0.9, 1])
+    alone, said = answers.with_table(None, {"t.json": table})
+    assert alone.outputs.tolist() == [0.1, 0.9]
+    assert said == "predictions: t.json"

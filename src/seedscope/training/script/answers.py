@@ -1,15 +1,28 @@
 """A script's predictions as a trace holds them: outputs, and labels where known."""
 
 import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from seedscope.trace.trace import Predictions
 from seedscope.training.script.record import Answers
 
 LARGEST = 20_000_000  # values of one run's outputs that are kept
-OUTPUT = ("output", "outputs", "prediction", "predictions", "y_pred", "probability")
+OUTPUT = (
+    "output",
+    "outputs",
+    "prediction",
+    "predictions",
+    "y_pred",
+    "probability",
+    "score",
+)
 TARGET = ("target", "targets", "label", "labels", "y", "y_true", "truth")
 EXAMPLE = ("example", "examples", "id", "index")
 
@@ -49,6 +62,72 @@ def read(path: Path) -> Answers:
             "`output`, or several `output_0`, `output_1`, ..."
         )
     return Answers(output, _column(columns, TARGET), origin=path.name)
+
+
+def with_table(
+    answers: Answers | None, artifacts: Mapping[str, Path]
+) -> tuple[Answers | None, str | None]:
+    """Return answers with the labels that a table tells which the script logged.
+
+    Args:
+        answers: the last prediction; none: the table may hold outputs too.
+        artifacts: what the script logged to MLflow: name -> file.
+
+    Returns:
+        The answers, and where the labels come from, if from there.
+    """
+    if answers is not None and answers.targets is not None:
+        return answers, None
+    for name, path in artifacts.items():
+        columns = _table(path)
+        targets, outputs = _column(columns, TARGET), _column(columns, OUTPUT)
+        if targets is None:
+            continue
+        if answers is None and outputs is not None:
+            return Answers(outputs, targets, origin=name), f"predictions: {name}"
+        if answers is None or len(targets) != len(answers.outputs):
+            continue
+        if outputs is None or _alike(outputs, answers.outputs):
+            told = f"labels of the last predict: {name}, row by row"
+            return replace(answers, targets=targets), told
+    return answers, None
+
+
+def packed(answers: Answers | None) -> bytes | None:
+    """Return all outputs of a prediction that has several, as a .npz."""
+    if answers is None or not answers.others:
+        return None
+    if sum(values.size for values in answers.others.values()) > LARGEST:
+        return None
+    held = io.BytesIO()
+    names = {name.replace("/", "_"): v for name, v in answers.others.items()}
+    np.savez_compressed(held, **names)
+    return held.getvalue()
+
+
+def _table(path: Path) -> dict[str, np.ndarray]:
+    """Return the columns of numbers of what `mlflow.log_table` wrote; else nothing."""
+    try:
+        if path.suffix == ".parquet":
+            frame = pl.read_parquet(path)
+        elif path.suffix == ".json":
+            held = json.loads(path.read_text())
+            frame = pl.DataFrame(held["data"], schema=held["columns"], orient="row")
+        else:
+            return {}
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
+        return {}
+    whole = {s.name: s.to_numpy() for s in frame if s.dtype.is_numeric()}
+    return {name: v for name, v in whole.items() if np.isfinite(v).all()}
+
+
+def _alike(logged: np.ndarray, outputs: np.ndarray) -> bool:
+    """Tell whether a logged column is of these outputs: values, or their classes."""
+    rows = outputs.reshape(len(outputs), -1)
+    if np.allclose(rows[:, 0], logged, rtol=1e-3, atol=1e-5):
+        return True
+    labels = _labels(rows, logged, logits=False)
+    return labels is not None and bool((labels == logged).all())
 
 
 def _npz(path: Path) -> dict[str, np.ndarray]:
@@ -94,7 +173,11 @@ def _labels(
             return outputs.argmax(axis=1) if fits else None
         alike = np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
         return outputs.argmax(axis=1) if alike and outputs.min() >= 0 else None
-    if targets is None or not np.isin(targets, (0, 1)).all():
+    if targets is None:
         return None
+    if not np.isin(targets, (0, 1)).all():
+        # No regression answers in whole numbers alone: these are classes.
+        whole = all((v == np.round(v)).all() for v in (outputs, targets))
+        return outputs[:, 0].astype(np.int64) if whole else None
     within = outputs.min() >= 0 and outputs.max() <= 1
     return (outputs[:, 0] > (0.5 if within and not logits else 0.0)).astype(np.int64)

@@ -30,6 +30,7 @@ class Logged:
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, Path] = field(default_factory=dict)
+    models: int = 0  # that are logged, and not taken in
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -102,6 +103,7 @@ def _logged(run: Path) -> Logged:
         name = str(path.relative_to(run / "metrics"))
         points = [line.split() for line in path.read_text().splitlines()]
         found.metrics[name] = [(int(p[2]), float(p[1])) for p in points if len(p) > 2]
+    found.models = len(list((run / "outputs").glob("*/meta.yaml")))
     for path in _files(run / "artifacts"):
         found.artifacts[str(path.relative_to(run / "artifacts"))] = path
     return found

@@ -1,12 +1,11 @@
 """One run of a script in a process of its own, from its start to what it leaves.
 
 `run_once(job)` forks this process, which must have imported TensorFlow and made nothing
-with it: the run is bit-equal to one in a fresh process and three times as fast. Another
-process that wants a single run of a script, under given seeds or with the script's own
-(`seeds=None`), uses `run_fresh(job)`: it starts a new Python for it. Both take `hooks`:
-functions by name ("package.module:function") that are called with the `Harness` in the
-script's process, before the script begins; what they put into `harness.extra` (plain
-data) comes back as `Outcome.record.extra`.
+with it: the run is bit-equal to one in a fresh process and three times as fast. What a
+process must be born with (threads, oneDNN) it has from the launcher, which starts one
+for each runtime. `hooks` are functions by name ("package.module:function") that are
+called with the `Harness` in the script's process, before the script begins; what they
+put into `harness.extra` (plain data) comes back as `Outcome.record.extra`.
 """
 
 import multiprocessing
@@ -14,9 +13,7 @@ import os
 import pickle
 import resource
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
 import warnings
@@ -28,7 +25,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedscope.study.words import Runtime, Script
-from seedscope.training.launch.here import environment
 
 if TYPE_CHECKING:
     from seedscope.training.script.record import Record
@@ -80,29 +76,6 @@ def run_once(job: Job, folder: Path) -> Outcome:
         _in_the_child(job, folder)
     status = _wait(child, started, job.script.timeout)
     return _outcome(job, folder, status, time.monotonic() - started)
-
-
-def run_fresh(job: Job, folder: Path) -> Outcome:
-    """Run a script in a new Python: the caller may have used TensorFlow, or have none.
-
-    Args:
-        job: what to run.
-        folder: as for `run_once`.
-    """
-    with tempfile.TemporaryDirectory() as place:
-        order, answer = Path(place, "job.pickle"), Path(place, "outcome.pickle")
-        order.write_bytes(pickle.dumps((job, folder)))
-        command = [sys.executable, "-m", __name__, str(order), str(answer)]
-        path = os.pathsep.join(p for p in sys.path if p)
-        done = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": path, **environment(job.runtime)},
-            capture_output=True,
-            text=True,
-        )
-        if not answer.is_file():
-            raise RuntimeError(f"a process for a script failed:\n{done.stderr[-2000:]}")
-        return pickle.loads(answer.read_bytes())
 
 
 # ---- in the parent -----------------------------------------------------------------
@@ -255,11 +228,3 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
             os._exit(1)
-
-
-if __name__ == "__main__":
-    from seedscope.training.script import harness as _harness  # noqa: F401
-
-    wanted, place = pickle.loads(Path(sys.argv[1]).read_bytes())
-    done = run_once(wanted, place)
-    Path(sys.argv[2]).write_bytes(pickle.dumps(done))

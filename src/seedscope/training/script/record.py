@@ -18,6 +18,7 @@ class Fit:
     reported: list[dict[str, float]] = field(default_factory=list)  # of each batch
     epochs: list[dict[str, float]] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)  # batches of each epoch
+    execution: int = 1  # batches of one row of `reported`
     weights_sha256: list[str] = field(default_factory=list)  # after each epoch
 
 
@@ -29,6 +30,7 @@ class Answers:
     targets: np.ndarray | None = None
     logits: bool = False  # the last layer has no activation
     origin: str = "predict"
+    others: Mapping[str, np.ndarray] = field(default_factory=dict)  # all, if several
 
 
 @dataclass

@@ -66,6 +66,25 @@ def on_stack(*ends: str) -> bool:
     return any(frame.f_code.co_filename.endswith(ends) for frame in frames())
 
 
+def of_import() -> bool:
+    """Tell whether a library draws while it is imported: that trains nothing."""
+    for frame in frames():
+        name = frame.f_code.co_filename
+        if name.startswith("<frozen importlib") or not is_foreign(name):
+            return name.startswith("<frozen importlib")
+    return False
+
+
+def of_mlflow() -> bool:
+    """Tell whether MLflow asks Keras for something by itself, not the script."""
+    keras_home = os.path.dirname(os.path.dirname(keras.__file__)) + os.sep
+    inner = (OURS, *(f"{keras_home}{name}{os.sep}" for name in ("keras", "tensorflow")))
+    names = (frame.f_code.co_filename for frame in frames())
+    return "/mlflow/" in next(
+        (name for name in names if not name.startswith(inner)), ""
+    )
+
+
 @dataclass
 class Progress:
     """How far the script is; what a plain draw belongs to depends on it."""

@@ -50,6 +50,16 @@ def without_effect(vary: Sequence[str], record: Record | Knowledge) -> str | Non
 def others(record: Record) -> Iterator[str]:
     """Yield what else happened that a reader would want to know."""
     yield from record.remarks
+    if len(record.loops) > 1:
+        lines = enumerate(record.loops, start=1)
+        named = ", ".join(f"loss_{number} of {line}" for number, line in lines)
+        yield f"gradients are taken of several losses: {named}"
+    if record.answers is not None and record.answers.others:
+        names = list(record.answers.others)
+        yield (
+            f"predict has {len(names)} outputs ({', '.join(names)}): all are in "
+            "predict.npz of each run; the tables hold the first with known labels"
+        )
     if record.outside:
         places = ", ".join(record.outside[:LINES])
         yield f"the script writes outside its working folder, each run anew: {places}"

@@ -18,6 +18,8 @@ from seedscope.training.script.record import Fit, Record
 
 OURS = ("batch/", "batch_reported/", "train/", "val/", "test/")
 PRINTED = "printed.txt"
+LAST = "train/last_"  # of the last batch, where there is no other score
+OUTPUTS = "predict.npz"  # all outputs, where there are several
 
 
 def trace_of(run: Run, outcome: Outcome) -> Trace:
@@ -35,7 +37,13 @@ def trace_of(run: Run, outcome: Outcome) -> Trace:
         raise ValueError(f"{script.name} left no record")
     if script.predictions is not None:
         record.answers = answers.read(outcome.folder / script.predictions)
-    own, files, said = _own_logs(outcome.folder)
+    runs = own_mlflow.read(outcome.folder)
+    own, files, said = _own_logs(runs)
+    artifacts = {n: path for logged in runs for n, path in logged.artifacts.items()}
+    record.answers, labels = answers.with_table(record.answers, artifacts)
+    files[PRINTED] = outcome.printed.encode()
+    if outputs := answers.packed(record.answers):
+        files[OUTPUTS] = outputs
     curves = _Curves(record)
     scores = _scores(record, curves, own)
     lead, why = _lead(script.score, scores, curves)
@@ -54,12 +62,8 @@ def trace_of(run: Run, outcome: Outcome) -> Trace:
         facts=record.facts | _facts(record, run),
         weights=record.weights,
         logged=own,
-        files=files | {PRINTED: outcome.printed.encode()},
-        told=(
-            why,
-            *told.others(record),
-            *said,
-        ),
+        files=files,
+        told=(why, *told.others(record), *said, *([labels] if labels else [])),
         lead=lead,
     )
 
@@ -87,8 +91,10 @@ class _Curves:
             for number, values in enumerate(columns, start=1):
                 name = "loss" if len(columns) == 1 else f"loss_{number}"
                 self.batch[f"{prefix}{name}"] = values
+        # One value for several batches counts executions, not batches.
+        whole = prefix if fit.execution == 1 else f"{prefix}execution."
         for name, values in _table(fit.reported).items():
-            self.reported[f"{prefix}{name}"] = values
+            self.reported[f"{whole}{name}"] = values
         for name, values in _table(fit.epochs).items():
             part, short = self.train, name
             if name.startswith("val_"):
@@ -117,8 +123,7 @@ def _scores(record: Record, curves: _Curves, own: Logged) -> dict[str, float]:
         scores[name] = points[-1][1]
     if not scores and not curves.val and not curves.train and curves.batch:
         scores |= {
-            f"train/last_{name}": float(values[-1])
-            for name, values in curves.batch.items()
+            f"{LAST}{name}": float(values[-1]) for name, values in curves.batch.items()
         }
     if not scores and not curves.val and not curves.train:
         raise ValueError(
@@ -144,9 +149,11 @@ def _lead(
             )
         return name, f"{name} leads: script.score names it"
     tested = [name for name in scores if name.startswith("test/")]
+    last = [name for name in scores if name.startswith(LAST)]
     for names, what in (
         (validation, "the last validation score"),
         (tested, "the script's last evaluate, as it has no validation score"),
+        (last, "of its last batch, as the script evaluates and logs nothing"),
         (list(scores), "the script's own score, as it has no validation score"),
         (known, "the last training score, as there is no other"),
     ):
@@ -157,14 +164,15 @@ def _lead(
     raise ValueError("the script has no score")
 
 
-def _own_logs(folder: Path) -> tuple[Logged, dict[str, bytes], list[str]]:
+def _own_logs(
+    runs: list[own_mlflow.Logged],
+) -> tuple[Logged, dict[str, bytes], list[str]]:
     """Return what the script logged to MLflow: numbers, files, and what to say."""
     metrics: dict[str, list[tuple[int, float]]] = {}
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
     files: dict[str, bytes] = {}
     said = []
-    runs = own_mlflow.read(folder)
     for number, run in enumerate(runs, start=1):
         first = "" if number == 1 else f"run_{number}/"
         metrics |= {_free(f"{first}{n}"): points for n, points in run.metrics.items()}
@@ -175,6 +183,12 @@ def _own_logs(folder: Path) -> tuple[Logged, dict[str, bytes], list[str]]:
                 files[f"script/{first}{name}"] = path.read_bytes()
             else:
                 said.append(f"the artifact {name} is too large to be taken in")
+    if models := sum(run.models for run in runs):
+        what = "model a run: it is" if models == 1 else "models a run: they are"
+        said.append(
+            f"the script logs {models} MLflow {what} not taken in; script.folder= "
+            "keeps all that a run writes"
+        )
     if len(runs) > 1:
         said.append(
             f"the script logs {len(runs)} MLflow runs: all are taken into one, those "

@@ -69,7 +69,7 @@ def _source(name: str, progress: Progress) -> str | None:
     None: a library draws what trains nothing.
     """
     caller = sys._getframe(2).f_code.co_filename
-    if "/mlflow/" in caller:  # the names that it gives to runs
+    if "/mlflow/" in caller or stack.of_import():  # such as names of runs
         return None
     if caller == SPLITTER:
         return "split"
@@ -167,9 +167,11 @@ def _generators(ledger: Ledger) -> None:
     """`default_rng()`, `RandomState()`, `SeedSequence()` ask the system: ask us."""
 
     def randbits(count: int) -> int:
-        source = stack.source("data")
-        line = f"{stack.line()} np.random generator"
-        value = ledger.take(source, "numpy generator", line)
+        if stack.of_import():
+            value = ledger.quiet("data", "import")
+        else:
+            line = f"{stack.line()} np.random generator"
+            value = ledger.take(stack.source("data"), "numpy generator", line)
         digest = hashlib.shake_256(str(value).encode()).digest(-(-count // 8))
         return int.from_bytes(digest, "little") >> (-count % 8)
 

@@ -6,6 +6,7 @@ taken of: `GradientTape.gradient` sees it in `fit`, in own training steps and in
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,11 @@ from seedscope.training.script.stack import Progress
 RING = 1 << 20  # steps of a loop in a traced function that are kept
 HELD = 1 << 30  # bytes of weights that are held although their model may be gone
 SMALL = 1 << 26  # bytes of weights that are digested after each epoch
-MANY = "several replicas or steps per execution: no loss of a single batch is known"
+KNOWN = 16  # evaluations whose arrays are held, in case they are predicted too
+MANY = (
+    "several replicas or steps per execution: no loss of a single batch is known, only "
+    "what the API reports"
+)
 
 
 class Tracing(threading.local):
@@ -51,7 +56,9 @@ class Recorder:
         self.rings: dict[str, tuple[tf.Variable, tf.Variable]] = {}
         self.loops: dict[str, list[Any]] = {}
         self.asked: tuple[Any, Any, Any] | None = None  # model, x, outputs of predict
-        self.known: list[tuple[Any, Any]] = []  # x, y of evaluate
+        self.known: deque[tuple[Any, Any]] = deque(maxlen=KNOWN)  # x, y of evaluate
+        self.many: weakref.WeakSet[Any] = weakref.WeakSet()  # no step of one batch
+        self.passed = 0  # batches of this epoch, where only the API counts them
         self._models: list[Any] = []  # weak references, in the order of making
         self._last: dict[int, str] = {}  # model -> its digest when it was last seen
         self._begun: dict[int, str] = {}
@@ -87,9 +94,10 @@ class Recorder:
         """
         with tf.init_scope():
             for number, model in self._alive():
-                if number not in self._begun and _has_values(model.weights):
-                    self._begun[number] = _digest(model.weights)
-                    self._keep(number, model.weights)
+                if number in self._begun or not _has_values(model.weights):
+                    continue
+                self._begun[number] = _digest(model.weights)
+                self._keep(number, model.weights)
 
     def _keep(self, number: int, weights: Sequence[Any]) -> None:
         """Hold the weights of a model that may be gone at the end, up to a limit."""
@@ -184,15 +192,24 @@ class Recorder:
     def _answers(self) -> Answers | None:
         if self.asked is None:
             return None
-        model, x, outputs = self.asked
-        flat = keras.tree.flatten(outputs)
-        if len(flat) != 1 or not isinstance(flat[0], np.ndarray):
-            self.record.remarks.append("predict has several outputs: none is kept")
+        model, x, given = self.asked
+        outputs = _named(given)
+        if not all(isinstance(output, np.ndarray) for output in outputs.values()):
+            self.record.remarks.append(
+                "predict returns other than arrays: none is kept"
+            )
             return None
-        targets = next((y for given, y in self.known[::-1] if _same(given, x)), None)
-        if targets is not None and len(targets) != len(flat[0]):
-            targets = None
-        return Answers(flat[0], targets, _ends_linear(model))
+        told = next((y for seen, y in reversed(self.known) if _same(seen, x)), None)
+        truths = _named(told)
+        if len(truths) == len(outputs):  # a list and a dictionary have one order
+            truths = dict(zip(outputs, truths.values(), strict=True))
+        # The tables hold one output: the first with a label a row, else the first.
+        fits = [n for n, y in truths.items() if _as_many(y, outputs.get(n))]
+        fits.sort(key=lambda name: np.size(truths[name]) != len(truths[name]))
+        name = next(iter(fits), next(iter(outputs)))
+        targets = truths[name] if name in fits else None
+        rest = outputs if len(outputs) > 1 else {}
+        return Answers(outputs[name], targets, _ends_linear(model, name), others=rest)
 
 
 class _Loose:
@@ -242,6 +259,8 @@ def _steps(recorder: Recorder) -> None:
         single = self.steps_per_execution == 1
         if self.distribute_strategy.num_replicas_in_sync > 1 or not single:
             recorder.ledger.remarks[MANY] += 1
+            recorder.fit_of(self).execution = int(self.steps_per_execution)
+            recorder.many.add(self)
             old(self, force)
             return
         self.train_function = _recording(recorder, self)
@@ -303,12 +322,21 @@ def _epochs(recorder: Recorder) -> None:
         self.seedscope_fit = recorder.current
         old(self, logs)
 
+    @patch(CallbackList, "on_train_batch_end")
+    def _(old: Any, self: Any, batch: int, logs: Any = None) -> None:
+        if self._model in recorder.many:
+            recorder.pending.append((None, logs))
+            known = (self.params or {}).get("steps")  # the last may count too many
+            recorder.passed = min(batch + 1, known or batch + 1)
+        old(self, batch, logs)
+
     @patch(CallbackList, "on_epoch_end")
     def _(old: Any, self: Any, epoch: int, logs: Any = None) -> None:
         fit = recorder.fit_of(self._model)
         before = len(fit.reported)
         recorder.flush(fit)
-        fit.steps.append(len(fit.reported) - before)
+        many = self._model in recorder.many
+        fit.steps.append(recorder.passed if many else len(fit.reported) - before)
         fit.epochs.append(_floats(logs))
         weights = self._model.weights
         if _bytes(weights) <= SMALL:
@@ -339,7 +367,8 @@ def _scores(recorder: Recorder) -> None:
     @patch(TensorFlowTrainer, "predict")
     def _(old: Any, self: Any, x: Any, *args: Any, **options: Any) -> Any:
         outputs = old(self, x, *args, **options)
-        recorder.asked = self, x, outputs
+        if not stack.of_mlflow():  # autolog tries a model to learn its signature
+            recorder.asked = self, x, outputs
         return outputs
 
 
@@ -354,11 +383,16 @@ def _bytes(weights: Sequence[Any]) -> int:
 
 
 def _has_values(weights: Sequence[Any]) -> bool:
+    """Tell whether weights are made: a traced step's are only before it first runs."""
     try:
-        sizes = [np.asarray(w).size == np.prod(w.shape) for w in weights]
-    except Exception:  # not made yet, or a strategy's
+        made = [bool(_inner(w).is_initialized()) for w in weights]
+        return bool(made) and all(made)
+    except Exception:  # not built yet, or a strategy's
         return False
-    return bool(sizes) and all(sizes)
+
+
+def _inner(weight: Any) -> Any:
+    return weight._value if isinstance(weight, keras.Variable) else weight
 
 
 def _digest(weights: Sequence[Any]) -> str:
@@ -379,20 +413,41 @@ def _floats(logs: Any) -> dict[str, float]:
     return found
 
 
+def _named(given: Any) -> dict[str, Any]:
+    """Return the arrays of a nest by their places in it: one alone is `output`."""
+    if given is None:
+        return {}
+    pairs = keras.tree.flatten_with_path(given)
+    return {"_".join(map(str, path)) or "output": leaf for path, leaf in pairs}
+
+
+def _as_many(targets: Any, outputs: Any) -> bool:
+    """Tell whether targets are known, a row for each row of outputs."""
+    if targets is None or outputs is None:
+        return False
+    return np.ndim(targets) > 0 and len(targets) == len(outputs)
+
+
 def _same(a: Any, b: Any) -> bool:
+    """Tell whether two nests hold the same arrays."""
     if a is b:
         return True
-    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
-        return False
-    return a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all())
+    mine, others = _named(a), _named(b)
+    return mine.keys() == others.keys() and all(
+        isinstance(v, np.ndarray)
+        and isinstance(w := others[name], np.ndarray)
+        and (v is w or (v.shape == w.shape and v.dtype == w.dtype and (v == w).all()))
+        for name, v in mine.items()
+    )
 
 
 def _is_float(weight: Any) -> bool:
     return np.asarray(weight).dtype.kind == "f"
 
 
-def _ends_linear(model: Any) -> bool:
-    """Tell whether the last layer's activation is none."""
+def _ends_linear(model: Any, name: str) -> bool:
+    """Tell whether the layer that makes an output has no activation."""
     layers = getattr(model, "layers", [])
-    activation = getattr(layers[-1], "activation", None) if layers else None
+    named = [layer for layer in layers if layer.name == name] or layers[-1:]
+    activation = getattr(named[0], "activation", None) if named else None
     return activation is keras.activations.linear
