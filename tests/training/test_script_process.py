@@ -249,6 +249,7 @@ def test_runtime_settings_reach_the_script(parent, home):
         "print(keras.config.dtype_policy().name)\n"
         "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
         "model.compile('sgd', 'mse')\nprint(model.jit_compile, model.run_eagerly)\n"
+        "model.fit(tf.ones((4, 2)), tf.ones((4, 1)), verbose=0)\n"
     )
     path = write(home, "a.py", text)
     done = parent.run(
@@ -258,7 +259,9 @@ def test_runtime_settings_reach_the_script(parent, home):
         "runtime.compilation=jit",
     )
     assert done.error is None
-    assert done.printed.split() == ["1", "mixed_bfloat16", "True", "False"]
+    assert done.printed.split()[:4] == ["1", "mixed_bfloat16", "True", "False"]
+    (fit,) = done.record.fits
+    assert [loss.tolist() for loss in fit.losses] == [[fit.epochs[0]["loss"]]]
 
 
 def test_op_determinism_and_float64_hold_for_all_that_a_script_draws(parent, home):

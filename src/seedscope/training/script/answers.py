@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -100,8 +101,10 @@ def packed(answers: Answers | None) -> bytes | None:
     if sum(values.size for values in answers.others.values()) > LARGEST:
         return None
     held = io.BytesIO()
-    names = {name.replace("/", "_"): v for name, v in answers.others.items()}
-    np.savez_compressed(held, **names)
+    outputs: dict[str, Any] = {
+        name.replace("/", "_"): v for name, v in answers.others.items()
+    }
+    np.savez_compressed(held, **outputs)
     return held.getvalue()
 
 

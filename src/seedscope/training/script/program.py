@@ -7,6 +7,7 @@ The code keeps the name of the user's own file, so tracebacks and lines are thei
 import builtins
 import json
 import linecache
+import os
 import runpy
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,13 +131,9 @@ def _as_override(value: Any) -> str:
 def own_modules(start: Path) -> list[str]:
     """Return the files of the program's own modules that were imported."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return sorted(
-        {
-            name
-            for name in files
-            if name and name.endswith(".py") and Path(name).is_relative_to(start)
-        }
-    )
+    inside = os.path.join(start, "")  # thousands of modules: text is quicker
+    own = {f for f in files if f and f.endswith(".py") and f.startswith(inside)}
+    return sorted(own)
 
 
 def words_of(script: Script) -> Sequence[str]:
