@@ -9,7 +9,8 @@ from composing import plan
 
 from seedscope.analysis.compare import compare
 from seedscope.report import summary
-from seedscope.report.plots import draw, plot_spreads
+from seedscope.report.plots.draw import draw
+from seedscope.report.plots.spreads import plot_spreads
 from seedscope.runs.table import Runs
 from seedscope.study.seeds import FREE
 from seedscope.trace import curves as traces

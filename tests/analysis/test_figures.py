@@ -9,7 +9,11 @@ import pytest
 from test_comparison import runs_of
 
 from seedscope.analysis.compare import compare
-from seedscope.report import details, plots, svg
+from seedscope.analysis.results import Curve
+from seedscope.report import details, svg
+from seedscope.report.plots.curves import where_runs_differ
+from seedscope.report.plots.draw import draw, render
+from seedscope.report.rounding import Unit
 
 ENDS = (4, 9, 12, 12)  # epochs that each run trained
 
@@ -35,7 +39,7 @@ def test_a_run_that_goes_on_is_drawn_to_its_end(stopped):
     assert curve.steps.tolist() == list(range(1, 13))
     assert np.isfinite(curve.values).sum(axis=1).tolist() == list(ENDS)
     assert (curve.shortest, len(curve.band.mean)) == (4, 4)
-    figure = plots.draw(stopped)["curves"]
+    figure = draw(stopped)["curves"]
     (lines,) = figure.axes[0].collections[:1]
     assert [int(path.vertices[-1, 0]) for path in lines.get_paths()] == list(ENDS)
     (legend,) = figure.legends
@@ -64,7 +68,7 @@ def test_curves_of_every_fifth_epoch_are_curves(tmp_path):
 
 
 def test_text_is_text_and_a_mouse_tells_the_numbers(stopped):
-    _, text = plots.render(plots.draw(stopped)["scores"])
+    _, text = render(draw(stopped)["scores"])
     root = ET.fromstring(text)
     space = "{http://www.w3.org/2000/svg}"
     said = [e.text for e in root.iter(f"{space}text")]
@@ -75,7 +79,7 @@ def test_text_is_text_and_a_mouse_tells_the_numbers(stopped):
 
 
 def test_figures_on_one_page_share_no_id_and_take_its_colours(stopped):
-    drawn = {name: plots.render(f)[1] for name, f in plots.draw(stopped).items()}
+    drawn = {name: render(f)[1] for name, f in draw(stopped).items()}
     page = "".join(svg.element(s, name, 'a "b" <c>') for name, s in drawn.items())
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids)) > 0
@@ -90,11 +94,11 @@ def test_figures_on_one_page_share_no_id_and_take_its_colours(stopped):
 def test_early_epochs_do_not_flatten_the_axis():
     epochs = np.arange(1, 41)
     curves = [
-        plots.Curve("val/loss", epochs, (5 / epochs + run / 50)[None], None, 40)
+        Curve("val/loss", epochs, (5 / epochs + run / 50)[None], None, 40)
         for run in range(3)
     ]
-    low, high, said = plots._where_runs_differ(curves, plots.Unit(1, "", ""))
+    low, high, said = where_runs_differ(curves, Unit(1, "", ""))
     assert (low > 0.0, high < 1) == (True, True)
     assert said == "outside the axis: early epochs, from 5"
-    flat = [plots.Curve("val/loss", epochs, np.ones((1, 40)), None, 40)]
-    assert plots._where_runs_differ(flat, plots.Unit(1, "", ""))[2] is None
+    flat = [Curve("val/loss", epochs, np.ones((1, 40)), None, 40)]
+    assert where_runs_differ(flat, Unit(1, "", ""))[2] is None

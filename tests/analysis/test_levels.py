@@ -7,8 +7,9 @@ import pytest
 from studies import log_arm, made_trace
 
 from seedscope.analysis.compare import compare
-from seedscope.report import answer, note, plots
+from seedscope.report import answer, note
 from seedscope.report import levels as report
+from seedscope.report.plots.draw import draw
 from seedscope.store.read import read_study
 
 LEVELS = "+factor.levels={runtime.intra_op_threads: [1, 2, 4]}"
@@ -64,7 +65,7 @@ def test_a_level_that_does_not_repeat_is_named_in_every_report(comparison):
     assert any("the machine itself is a source" in n for n in comparison.notes)
     assert report.TITLE in note.markdown(comparison)
     assert "3 ways" in report.markdown(comparison)
-    assert "levels" in plots.draw(comparison)
+    assert "levels" in draw(comparison)
 
 
 def test_one_arm_that_varies_nothing_is_a_control_and_no_level(store):

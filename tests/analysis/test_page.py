@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 ARMS = ("none", "init", "shuffle", "dropout", "split", "all")
 HOSTILE = "</td><script>alert(1)</script><img src=http://evil.example/x onerror=y>"
 RUNS, EPOCHS, STEPS = 10, 10, 40
+LOCAL = "http://127.0.0.1:5000"
 VIEWER = "http://mlflow.test/"
 
 
@@ -57,7 +58,7 @@ def pages(tmp_path_factory):
         "one": runs_of({HOSTILE: [0.1, 0.2, 0.4]}, remarks=(HOSTILE,)),
     }
     for name, runs in found.items():
-        files.write(compare(runs, [], 0.95), made / name)
+        files.write(compare(runs, [], 0.95), made / name, LOCAL)
     return {name: f"file://{made / name}/page.html" for name in found}
 
 
@@ -133,6 +134,19 @@ def test_the_first_screen_holds_question_answer_figure_and_table(pages, visit):
     assert {"init", "shuffle"} <= set(first.locator("td:first-child").all_inner_texts())
 
 
+def test_a_mouse_over_a_curve_is_told_its_numbers(pages, visit):
+    page = visit(pages["default"])
+    strip = page.locator("g:has(> title:text-matches('^init, epoch 5: mean'))")
+    strip.scroll_into_view_if_needed()
+    box = strip.bounding_box()
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    told = page.evaluate(
+        "at => document.elementFromPoint(...at).parentNode.firstChild.textContent",
+        middle,
+    )
+    assert told.startswith("init, epoch 5: mean")
+
+
 def test_a_click_on_a_head_sorts_the_table(pages, visit):
     page = visit(pages["default"])
     table = page.locator(".first table")
@@ -170,8 +184,8 @@ def test_a_default_study_is_small_and_links_to_its_runs_and_tables(pages, visit)
     assert Path(pages["default"].removeprefix("file://")).stat().st_size < 1_000_000
     page = visit(pages["default"])
     links = page.evaluate("[...document.querySelectorAll('a')].map(a => a.href)")
-    assert f"http://127.0.0.1:5000/#/runs/{'5' * 32}" in links
-    assert "http://127.0.0.1:5000/#/runs/59" in links
+    assert f"{LOCAL}/#/runs/{'5' * 32}" in links
+    assert f"{LOCAL}/#/runs/59" in links
     assert any(link.endswith("/default/tables/runs.csv") for link in links)
     assert not page.locator("#viewer").is_visible()
 

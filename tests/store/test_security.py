@@ -14,7 +14,8 @@ from rich.console import Console
 from test_log import logged, study, trace, train_all
 
 from seedscope.analysis.compare import compare
-from seedscope.report import harmless, metrics, note, page, plots, terminal
+from seedscope.report import harmless, metrics, note, page, terminal
+from seedscope.report.plots.draw import draw, render
 from seedscope.runs.table import Runs
 from seedscope.store.log import open_study
 from seedscope.store.read import read_study
@@ -96,10 +97,10 @@ def test_page(hostile):
 
 
 def test_figures(hostile):
-    drawn = plots.draw(hostile)
+    drawn = draw(hostile)
     assert drawn
     for figure in drawn.values():
-        png, svg = plots.render(figure)  # a formula that is none would raise
+        png, svg = render(figure)  # a formula that is none would raise
         assert png.startswith(b"\x89PNG")
         assert "<script" not in svg
 

@@ -61,7 +61,8 @@ def _arms(question: Question, store: Store | None, console: Console) -> Runs:
     comparison = compare(runs, question.metrics, question.level, question.target)
     terminal.show(comparison, console, question.details)
     if question.output:
-        _write(comparison, Path(question.output))
+        server = links.server(store) if store is not None else None
+        _write(comparison, Path(question.output), server)
         _say(console, f"Tables, figures and the page are in {question.output}")
     if runs.study_id and store is not None:
         _log(comparison, runs.study_id, store, console)
@@ -113,7 +114,7 @@ def _two_groups(question: Question, store: Store | None, console: Console) -> No
 def _log(comparison: Comparison, study_id: str, store: Store, console: Console) -> None:
     """Log a comparison to its study and say where to look next."""
     with tempfile.TemporaryDirectory() as folder:
-        files.write(comparison, Path(folder))
+        files.write(comparison, Path(folder), links.server(store))
         place = log_comparison(
             store,
             study_id,
@@ -139,10 +140,10 @@ def _figure(comparison: Comparison, study_id: str, folder: Path) -> str:
     return links.picture(study_id, f"{FOLDER}/figures/{name}.png")
 
 
-def _write(comparison: Comparison, folder: Path) -> None:
+def _write(comparison: Comparison, folder: Path, server: str | None) -> None:
     _make(folder)
     try:
-        files.write(comparison, folder)
+        files.write(comparison, folder, server)
     except OSError as error:
         raise ValueError(f"output={folder} cannot be written to: {error}") from error
 

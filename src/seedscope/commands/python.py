@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from seedscope.analysis.results import Comparison
     from seedscope.report.answer import Answer
-    from seedscope.report.plots import Axes
+    from seedscope.report.plots.frame import Axes
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ class Study:
         Raises:
             ValueError: no arm has a spread, or no run holds the score.
         """
-        from seedscope.report import plots
+        from seedscope.report.plots.spreads import plot_spreads
 
-        figure = plots.plot_spreads(self.comparison, self._known(score))
+        figure = plot_spreads(self.comparison, self._known(score))
         if figure is None:
             raise ValueError("no arm has two runs: there is no spread to draw")
         return figure.axes[0]

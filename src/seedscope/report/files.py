@@ -4,13 +4,20 @@ from pathlib import Path
 
 from seedscope.analysis.curves import held_runs
 from seedscope.analysis.results import Comparison
-from seedscope.report import asked, page, plots, tables
+from seedscope.report import asked, page, tables
 from seedscope.report.harmless import for_spreadsheets
+from seedscope.report.plots.draw import draw, render
 from seedscope.trace.curves import curve_moments
 
 
-def write(comparison: Comparison, folder: Path) -> None:
-    """Fill a folder with everything that a comparison is stored as."""
+def write(comparison: Comparison, folder: Path, server: str | None = None) -> None:
+    """Fill a folder with everything that a comparison is stored as.
+
+    Args:
+        comparison: what is written.
+        folder: it exists.
+        server: the MLflow that shows the runs, for links to them.
+    """
     data = folder / "tables"
     data.mkdir(parents=True, exist_ok=True)
     statistics = tables.frame(comparison)
@@ -28,8 +35,9 @@ def write(comparison: Comparison, folder: Path) -> None:
     pictures = folder / "figures"
     pictures.mkdir(exist_ok=True)
     vectors = {}
-    for name, figure in plots.draw(comparison).items():
-        png, vectors[name] = plots.render(figure)
+    for name, figure in draw(comparison).items():
+        png, vectors[name] = render(figure)
         (pictures / f"{name}.png").write_bytes(png)
         (pictures / f"{name}.svg").write_text(vectors[name], encoding="utf-8")
-    (folder / "page.html").write_text(page.html(comparison, vectors), encoding="utf-8")
+    text = page.html(comparison, vectors, server)
+    (folder / "page.html").write_text(text, encoding="utf-8")

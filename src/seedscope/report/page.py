@@ -17,13 +17,13 @@ from markupsafe import Markup, escape
 
 from seedscope.analysis.results import Comparison
 from seedscope.report import answer, details, summary, svg, tables
+from seedscope.report.plots.spreads import ALONE
 from seedscope.report.rounding import NONE, rounded
 from seedscope.study.characters import harmless
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 SCRIPT = Path(__file__).with_name("page.js")
 STORED = "comparison"  # where MLflow keeps the page and what it links to
-LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` serves a store of this machine
 MOST = 300  # runs that are listed one by one
 SCORES = 3  # of each of them
 LONGEST = 34  # characters of a cell that stands on one line
@@ -36,11 +36,10 @@ FIGURES = {  # what shows the answer of each kind, by how its name begins
     answer.ONE: "scores",
 }
 CAPTIONS = {
-    "spreads": "Dot: standard deviation of the runs. Bar: its interval. Tick: the part "
-    "that independent errors on the test examples alone would make.",
+    "spreads": "Dot: standard deviation of the runs. Bar: its interval.",
     "shares": "Variance that each makes alone, over that of all together. These are no "
     "parts of a whole: each alone may bring back nearly all of it.",
-    "scores": "A dot for every run.",
+    "scores": "Dot: a run. Diamond: the mean, with its interval.",
     "curves": "The band of the mean holds at all epochs at once.",
     "levels": "How far the weights of each level lie from those of the first, over the "
     "epochs; dashed where repeats of the level end in different bits.",
@@ -49,6 +48,7 @@ CAPTIONS = {
     "attribution": "Shares of the variance by source, with their intervals. They "
     "overlap and need not add up to 100 %.",
 }
+TICK = " Tick: what independent errors on the test examples alone would make."
 HINTS = {
     "runs": "finished runs; those that diverged or are missing are counted beside",
     "mean": "the mean of the score over the runs, and its interval below",
@@ -78,7 +78,7 @@ def html(
     Args:
         comparison: what it tells.
         figures: SVG files by name.
-        server: address of the MLflow that shows the runs; None: one of this machine.
+        server: address of the MLflow that shows the runs; None: not known.
     """
     environment = jinja2.Environment(
         autoescape=True,
@@ -109,8 +109,7 @@ def html(
             _file("tables/runs.csv", "runs as CSV"),
         ],
         study=study,
-        server=(server or LOCAL).rstrip("/") if study else None,
-        server_is_local=not server,
+        server=server if study else None,
         script=Markup(script),
         digest=_digest(script),
     )
@@ -128,6 +127,8 @@ def _lead(kind: str, asked: str | None, names: list[str]) -> int | None:
 def _figure(comparison: Comparison, name: str, text: str) -> dict[str, Any]:
     kind = name.partition("_")[0]
     caption = CAPTIONS.get(kind, "")
+    if kind == "spreads" and ALONE in text:
+        caption += TICK
     alt = f"{kind} of {comparison.score}. {caption} The tables hold the numbers."
     return {
         "svg": Markup(svg.element(text, name, harmless(alt))),

@@ -8,17 +8,17 @@ import re
 
 from markupsafe import escape
 
-from seedscope.report import plots
+from seedscope.report.plots import look
 
 COLOURS = {
-    plots.PAPER: "paper",
-    plots.INK: "ink",
-    plots.SOFT: "soft",
-    plots.LINE: "line",
-    plots.BAR: "bar",
-    plots.RUNS: "runs",
-    plots.BETWEEN: "between",
-} | {colour: f"other-{n}" for n, colour in enumerate(plots.OTHERS)}
+    look.PAPER: "paper",
+    look.INK: "ink",
+    look.SOFT: "soft",
+    look.LINE: "line",
+    look.BAR: "bar",
+    look.RUNS: "runs",
+    look.BETWEEN: "between",
+} | {colour: f"other-{n}" for n, colour in enumerate(look.OTHERS)}
 PIXELS = 4 / 3  # of a screen in a point of paper
 WIDE = 700  # pixels; a wider figure has a row of its own
 
@@ -33,7 +33,7 @@ def element(svg: str, name: str, alt: str) -> str:
     """Return the figure as an element that is as wide as it was drawn, or narrower.
 
     Args:
-        svg: a file that `plots.render` made.
+        svg: a file that `draw.render` made.
         name: of the figure; no other one on the page has it.
         alt: what a screen reader says in its place.
     """

@@ -19,6 +19,11 @@ def start_command(store: Store) -> str | None:
     return f"mlflow ui --backend-store-uri {redacted(store.uri)}"
 
 
+def server(store: Store) -> str:
+    """Return the address of the UI that shows a store."""
+    return _base(store.uri) if store.uri.startswith("http") else LOCAL
+
+
 def links(store: Store, study_id: str, name: str) -> list[tuple[str, str]]:
     """Return (what, address): the study, the charts of its runs, all studies.
 
@@ -27,8 +32,7 @@ def links(store: Store, study_id: str, name: str) -> list[tuple[str, str]]:
         study_id: its MLflow run.
         name: its name.
     """
-    base = _base(store.uri) if store.uri.startswith("http") else LOCAL
-    place = f"{base}/#/experiments/{store.experiment.experiment_id}/runs"
+    place = f"{server(store)}/#/experiments/{store.experiment.experiment_id}/runs"
     of_study = "tags.`seedscope.role` = 'run' and tags.`seedscope.study` = "
     runs, studies = of_study + quoted(name), "tags.`seedscope.role` = 'study'"
     charts = f"searchFilter={quote(runs, safe='')}&compareRunsMode=CHART"
