@@ -2,6 +2,7 @@
 
 import html
 import io
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -84,7 +85,12 @@ def test_each_mitigation_has_a_line_and_the_best_its_cost():
         ("smaller_rate", "narrower"),
         ("early_stopping", "wider"),
     ]
-    assert told.next.command == "seedscope train replicates=49 study=mitigations"
+    assert told.next.command == (
+        "seedscope compare study=made 'a=made mitigation:plain' "
+        "'b=made mitigation:smaller_rate'"
+    )
+    alike = answered(leveled(levels, [0.01] * 3, [0.94] * 3))
+    assert alike.next.command == "seedscope train replicates=49 study=mitigations"
 
 
 def test_crossed_settings_are_compared_where_one_alone_differs():
@@ -133,6 +139,21 @@ def test_an_attribution_is_answered_by_its_table_of_sources():
     assert told.answer[0].startswith("A new seed of init alone brings back")
     assert told.answer[1].startswith("init matters most: the next, shuffle")
     assert [row[0] for row in told.table.rows][:2] == ["init", "shuffle"]
+
+
+@pytest.mark.parametrize(
+    ("design", "rows", "added"),
+    [("blocks", "replicates=12", "replicates=48"), ("crossed", "design.levels=6", "")],
+)
+def test_a_design_grows_by_its_blocks(design, rows, added):
+    words = ("factor.vary=[init,shuffle]", rows)
+    runs = designed(design, lambda s: normal(s["init"]), *words)
+    table = runs.table.with_columns(design=pl.lit(design))
+    command = f"seedscope train design={design} {rows}"
+    runs = replace(runs, table=table, study_id="x", command=command)
+    added = added or "design.levels=24"
+    told = answered(runs).next.command
+    assert told == f"seedscope train {added} design={design}"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -17,7 +18,7 @@ from seedscope.analysis.two_groups import compare_groups
 from seedscope.commands.typed import as_typed
 from seedscope.report import against, files, metrics, note, terminal
 from seedscope.report import many as report_many
-from seedscope.report.answer import of_many
+from seedscope.report.answer import of_comparison, of_many
 from seedscope.report.gate import line as gate_line
 from seedscope.report.harmless import console as harmless_console
 from seedscope.report.harmless import for_spreadsheets
@@ -30,8 +31,14 @@ from seedscope.store.results import FOLDER, log_against, log_comparison
 from seedscope.store.store import Store, connect
 
 
-def answer(question: Question) -> Runs | None:
+def answer(
+    question: Question, beside: Callable[[Runs], None] = lambda runs: None
+) -> Runs | None:
     """Compare what `question` names; print, write and log what comes out.
+
+    Args:
+        question: what is asked.
+        beside: prints what else these runs decide, before the answer.
 
     Returns:
         The runs whose arms were compared; none where A was compared with B.
@@ -49,23 +56,33 @@ def answer(question: Question) -> Runs | None:
     if question.a is not None:
         _two_groups(question, store, console)
         return None
-    return _arms(question, store, console)
+    return _arms(question, store, console, beside)
 
 
-def _arms(question: Question, store: Store | None, console: Console) -> Runs:
+def _arms(
+    question: Question,
+    store: Store | None,
+    console: Console,
+    beside: Callable[[Runs], None],
+) -> Runs:
     runs = readers.read(question)
     if runs.study_id is None:
         runs = replace(runs, command=as_typed("compare", sys.argv[1:]))
     if many.too_many(runs) and question.fail_if is None:
+        beside(runs)
         return _many(question, runs, console)
     comparison = compare(runs, question.metrics, question.level, question.target)
-    terminal.show(comparison, console, question.details)
-    if question.output:
-        server = links.server(store) if store is not None else None
-        _write(comparison, Path(question.output), server)
-        _say(console, f"Tables, figures and the page are in {question.output}")
-    if runs.study_id and store is not None:
-        _log(comparison, runs.study_id, store, console)
+    terminal.show_tables(comparison, console, question.details)
+    try:  # the answer comes last, and comes where the store takes no more
+        if question.output:
+            server = links.server(store) if store is not None else None
+            _write(comparison, Path(question.output), server)
+            _say(console, f"Tables, figures and the page are in {question.output}")
+        if runs.study_id and store is not None:
+            _log(comparison, runs.study_id, store, console)
+        beside(runs)
+    finally:
+        terminal.show_answer(of_comparison(comparison), console)
     if question.fail_if is not None:
         _gate(question.fail_if, comparison, console)
     return runs

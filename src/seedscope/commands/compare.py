@@ -19,6 +19,7 @@ from seedscope.commands.overrides import (
     users_folder_first,
 )
 from seedscope.runs import question
+from seedscope.runs.table import Runs
 from seedscope.study import places
 from seedscope.study.words import Tracking
 
@@ -112,9 +113,12 @@ def answer_question(asked: question.Question) -> None:
     if asked.claims:
         verdicts.answer_claims(asked, folder, preset_name)
     else:
-        runs = answer.answer(asked)
-        if runs is not None and runs.study_id:
-            verdicts.answer_study(asked, runs, folder, preset_name)
+
+        def claims(runs: Runs) -> None:
+            if runs.study_id:
+                verdicts.answer_study(asked, runs, folder, preset_name)
+
+        answer.answer(asked, claims)
 
 
 def typed(words: Sequence[str]) -> list[str]:

@@ -40,6 +40,8 @@ class Shown:
             everything = bar.add_task("all jobs", total=sum(place.runs), completed=done)
             self._tasks.append(everything)
         self._started = time.monotonic()
+        self._first: tuple[float, int] | None = None  # when it ended, how many runs
+        self._last = self._started
         self.trained = 0
 
     def advance(self, traces: Sequence[Trace]) -> None:
@@ -49,6 +51,9 @@ class Shown:
                 run = trace.run
                 self.note(f"{run.arm} #{run.replicate} diverged: kept, counted apart")
         self.trained += len(traces)
+        self._last = time.monotonic()
+        if self._first is None:
+            self._first = self._last, self.trained
         for task in self._tasks:
             self._bar.advance(task, len(traces))
 
@@ -56,6 +61,13 @@ class Shown:
     def each(self) -> float:
         """Seconds that a run has taken so far, with all that goes before the first."""
         return (time.monotonic() - self._started) / max(self.trained, 1)
+
+    @property
+    def later(self) -> float | None:
+        """Seconds of a run after the first group; None where there was no other."""
+        if self._first is None or self.trained == self._first[1]:
+            return None
+        return (self._last - self._first[0]) / (self.trained - self._first[1])
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""

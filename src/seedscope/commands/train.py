@@ -217,7 +217,8 @@ def _train(study: Study, number: int) -> Trained:
                         log.add(traces)
                         progress.advance(traces)
                         made += _digests_of(traces) if together else []
-        _keep_cost(store, log.study_id, engine.name, progress, before)
+        if known is None or progress.later is not None:
+            _keep_cost(store, log.study_id, engine.name, progress, before)
         if again := control.unequal(made):
             progress.note("the control failed in groups: it is repeated one by one")
             alone = launchers.train(
@@ -261,9 +262,10 @@ def _stages(
         log.missing = [run for block in now for run in block]
         yield
     if left:
+        runs = sum(map(len, left))
         progress.note(
             f"budget: {whole - len(left)} of {whole} blocks are trained; the same "
-            f"command goes on with the {sum(map(len, left))} runs that are left"
+            f"command goes on with the {runs} run{'s' if runs != 1 else ''} left"
         )
 
 
@@ -279,7 +281,8 @@ def _keep_cost(
     made = None
     if before is not None and after is not None:
         made = max(0, after - before) // progress.trained
-    cost.keep_cost(store, study_id, engine, cost.Cost(progress.each, made))
+    seconds = progress.each if progress.later is None else progress.later
+    cost.keep_cost(store, study_id, engine, cost.Cost(seconds, made))
 
 
 def _digests_of(traces: Sequence[Trace]) -> list[Trace]:

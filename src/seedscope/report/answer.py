@@ -19,7 +19,14 @@ from seedscope.analysis.results import (
     TwoGroups,
 )
 from seedscope.report import asked, levels, many, shape, tables, verdict
-from seedscope.report.next_step import Step, after_control, after_groups, more_runs
+from seedscope.report.next_step import (
+    Step,
+    after_control,
+    after_groups,
+    after_levels,
+    after_repeats,
+    more_runs,
+)
 from seedscope.report.rounding import (
     NONE,
     percent,
@@ -323,7 +330,9 @@ def _nothing(comparison: Comparison) -> Answer:
     if all(arm.runs < 2 for arm in comparison.arms):
         said = f"One run each has no spread: {comparison.score} needs two or more runs."
     question = f"How far apart do runs end in {comparison.score}?"
-    return _made(NOTHING, question, [said], [], more_runs(comparison))
+    still = comparison.control is not None
+    step = after_repeats(comparison) if still else more_runs(comparison)
+    return _made(NOTHING, question, [said], [], step)
 
 
 # ---- levels of a setting -------------------------------------------------------------
@@ -349,12 +358,21 @@ def _levels(comparison: Comparison) -> Answer | None:
             f"“Shown” means p < {1 - comparison.level:.2g} after Holm's correction "
             f"over {len(found)} pairs that differ in one setting only."
         ]
+    shown = [
+        c
+        for c in found
+        if min(c.spread_holm, c.mean_holm) < 1 - comparison.level  # NaN: not shown
+    ]
+    step = more_runs(comparison)
+    if shown and not foreign:
+        most = min(shown, key=lambda c: _ratio(c) if c.spread else math.inf)
+        step = after_levels(comparison, most.base, most.other)
     return _made(
         LEVELS,
         question,
         [text for text in said if text],
         sure,
-        more_runs(comparison),
+        step,
         _ranking(comparison),
     )
 
@@ -643,7 +661,7 @@ def _repeats(comparison: Comparison) -> Answer | None:
     setting = next(iter(comparison.runs.keys[comparison.levels[0].arm].levels), "")
     what = f"with each {short(setting)}" if setting else "at each level"
     question = f"Do exact repeats end in the same bits {what}?"
-    return _made(REPEATS, question, said, [], more_runs(comparison))
+    return _made(REPEATS, question, said, [], after_repeats(comparison))
 
 
 def _asked(comparison: Comparison) -> Answer | None:

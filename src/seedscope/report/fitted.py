@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+TEXT = 30  # characters from which on a cell is text that may be broken at spaces
 LONGEST = 34  # characters of a word in the first column; more are cut in the middle
 EDGES, PADDING = 1, 3  # characters that rich puts around a table and each column
 
@@ -62,10 +63,14 @@ def fitted(
                 width=min(max(room, _narrowest(columns[0])), _widest(columns[0])),
                 overflow="fold",
             )
+        elif _is_text(columns[place]):
+            table.add_column(escape(columns[place][0]), justify="left")
         else:
-            head = escape(columns[place][0])
             table.add_column(
-                head, justify="right", no_wrap=True, min_width=_widest(columns[place])
+                escape(columns[place][0]),
+                justify="right",
+                no_wrap=True,
+                min_width=_widest(columns[place]),
             )
     for number in range(1, len(rows) + 1):
         table.add_row(*(escape(columns[place][number]) for place in kept))
@@ -98,8 +103,18 @@ def _lines(text: str, most: int) -> str:
 
 def _width(columns: Sequence[Sequence[str]], kept: Sequence[int]) -> int:
     """Return the characters that columns take, the names broken at every space."""
-    widths = [_widest(columns[place]) for place in kept if place]
+    widths = [
+        min(_widest(columns[place]), TEXT)
+        if _is_text(columns[place])
+        else _widest(columns[place])
+        for place in kept
+        if place
+    ]
     return EDGES + sum(w + PADDING for w in (_narrowest(columns[0]), *widths))
+
+
+def _is_text(column: Sequence[str]) -> bool:
+    return _widest(column) > TEXT
 
 
 def _widest(column: Sequence[str]) -> int:

@@ -13,8 +13,12 @@ from seedscope.report.wrapping import lines
 
 def show(sheet: Sheet, console: Console) -> None:
     """Print a table, its title above and its caption below."""
-    made = fitted(sheet.title, sheet.heads, sheet.rows, console.width)
+    least = range(len(sheet.heads) - 1, 1, -1)
+    made = fitted(sheet.title, sheet.heads, sheet.rows, console.width, least)
     console.print(made.table)
+    if made.left_out:
+        left = f"Too narrow for: {', '.join(reversed(made.left_out))}."
+        console.print(Text(left, "dim"), soft_wrap=True)
     for line in lines(sheet.caption, console.width):
         console.print(Text(line, "dim"), soft_wrap=True)
     console.print()

@@ -19,11 +19,18 @@ def show(comparison: Comparison, console: Console, everything: bool = False) -> 
         console: where to.
         everything: also what is behind the numbers: notes and the tables of the page.
     """
-    told = answer.of_comparison(comparison)
+    show_tables(comparison, console, everything)
+    show_answer(answer.of_comparison(comparison), console)
+
+
+def show_tables(
+    comparison: Comparison, console: Console, everything: bool = False
+) -> None:
+    """Print what stands above the answer."""
     console.print()
     if comparison.runs.assumed:
         console.print(escape(comparison.runs.assumed), style="dim", highlight=False)
-    for sentence in told.cautions:
+    for sentence in answer.of_comparison(comparison).cautions:
         _paragraph(sentence, console, "yellow")
     for score in tables.shown_scores(comparison):
         _table(tables.terminal(comparison, score, console.width), console)
@@ -37,11 +44,11 @@ def show(comparison: Comparison, console: Console, everything: bool = False) -> 
         notes = [*summary.sentences(comparison), *notes]
     for note in notes:
         _paragraph(f"- {note}", console, "dim")
-    show_answer(told, console)
 
 
 def show_answer(told: Answer, console: Console) -> None:
     """Print the answer: what was asked, what came out, how sure, what next."""
+    console.print()
     if told.table is not None:
         sheets.show(told.table, console)
     if told.warning:
