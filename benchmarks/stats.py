@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 
 from seedscope.stats.attribution import attribute
 from seedscope.stats.bootstrap import bootstrap_interval
-from seedscope.stats.pairs import churn, churn_matrix
+from seedscope.stats.pairs import churn, flip_rates
 from seedscope.stats.spread import spread
 
 
@@ -27,10 +27,10 @@ def spreads_with_bootstrap(rng: np.random.Generator) -> None:
         bootstrap_interval(scores, sd, rng)
 
 
-def churn_with_matrix(rng: np.random.Generator) -> None:
+def churn_and_flips(rng: np.random.Generator) -> None:
     labels = rng.integers(0, 10, (1000, 10_000), dtype=np.uint8)
     churn(labels)
-    churn_matrix(labels)
+    flip_rates(labels)
 
 
 def shares_of_four_sources(rng: np.random.Generator) -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     for what, run, limit in [
         ("spread with bootstrap, 20 arms x 500 runs", spreads_with_bootstrap, 5),
-        ("churn and matrix, 1,000 runs x 10,000 examples", churn_with_matrix, 5),
+        ("churn and flips, 1,000 runs x 10,000 examples", churn_and_flips, 5),
         ("shares of 4 sources, 1,000 blocks of 6 runs", shares_of_four_sources, 5),
     ]:
         start = time.perf_counter()

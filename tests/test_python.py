@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from composing import ROOT
+from scipy import stats
 
 import seedscope
 from seedscope.study import functions
@@ -132,3 +133,33 @@ def test_functions_of_modules_are_named_and_others_come_as_bytes():
         "_target_",
         "_code_",
     }
+
+
+def test_more_groups_than_a_table_shows_are_summed_up_as_on_the_command_line(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "model": np.repeat([f"m{i}" for i in range(60)], 4),
+            "seed": np.tile(range(4), 60),
+            "accuracy": rng.normal(0.8, 0.02, 240),
+        }
+    )
+    found = seedscope.compare(
+        frame, groups=["model"], sources=["seed"], score="accuracy", target=0.8
+    )
+    assert len(found.arms) == 60
+    own = frame[frame.model == "m7"].accuracy
+    row = found.table().loc["model:m7"]
+    assert row["mean"] == pytest.approx(own.mean())
+    test = stats.ttest_1samp(own, 0.8)
+    assert (row["target_t"], row["target_p"]) == pytest.approx(tuple(test))
+    assert row["mean_low"] < row["mean"] < row["mean_high"] < 1
+    assert found.scores("model:m7").tolist() == pytest.approx(own.tolist())
+    assert "60 arms" in repr(found)
+    assert found.answer.answer[0].startswith("Against 80 %: ")
+    found.save(tmp_path)
+    assert (tmp_path / "tables/statistics.csv").exists()
+    with pytest.raises(ValueError, match="60 arms are too many for a figure"):
+        found.plot_spreads()
+    with pytest.raises(ValueError, match="no arm 'm7'; there are model:m0"):
+        found.scores("m7")

@@ -14,7 +14,10 @@ from scipy import stats
 from seedscope.analysis.compare import compare
 from seedscope.report import answer, details, harmless, tables, terminal
 from seedscope.report.asked import components
+from seedscope.report.plots.draw import draw
 from seedscope.runs.files import Keys, read_table
+from seedscope.stats.robust import trimmed_means
+from seedscope.stats.target import against_target
 
 REFERENCE = ROOT / "tests" / "reference"
 
@@ -124,6 +127,38 @@ def test_nested_sources_are_taken_apart_and_labels_used_again_are_named(tmp_path
     assert sheet(found, "Variance by nested source").rows[1][0] == "cask"
 
 
+def test_nested_components_of_pastes_are_lme4s():
+    found = asked(REFERENCE / "pastes.csv", score=["strength"], sources=["batch/cask"])
+    stages = found.asked.nested["every run"].stages
+    # lme4's REML fit, strength ~ 1 + (1|batch/cask): its vignette prints these.
+    sds = [stage.variance**0.5 for stage in stages]
+    assert [s.name for s in stages] == ["batch", "cask", "residual"]
+    assert sds == pytest.approx([1.2874, 2.9041, 0.8234], abs=5e-5)
+    assert [s.groups for s in stages] == [10, 30, 60]
+
+
+def test_a_target_near_a_bound_is_not_said_to_be_passed_where_intervals_part():
+    scores = np.array([0.999, 0.97, 0.996])
+    plain = against_target(scores, 0.9485)
+    inside = against_target(scores, 0.9485, bounds=(0.0, 1.0))
+    assert (plain.apart, plain.shown) == (False, "above")
+    assert (inside.apart, inside.shown) == (True, None)
+    assert inside.p == plain.p  # the t test is exact; the interval has another scale
+    assert 0 < inside.of_mean[0] < scores.mean() < inside.of_mean[1] < 1
+    far = against_target(scores, 0.5, bounds=(0.0, 1.0))
+    assert (far.apart, far.shown) == (False, "above")
+
+
+def test_means_without_the_ends_stay_in_their_bounds_and_know_of_shared_seeds():
+    scores = np.array([0.999, 0.998, 0.93, 0.9995])
+    plain = {m.name: m for m in trimmed_means(scores)}["olympic"]
+    inside = {m.name: m for m in trimmed_means(scores, bounds=(0, 1))}["olympic"]
+    assert plain.high > 1 > inside.high > inside.value == plain.value
+    many = np.random.default_rng(0).normal(size=12)
+    assert not trimmed_means(many)[0].approximate
+    assert trimmed_means(many, shared=True)[0].approximate
+
+
 def test_nested_components_of_uneven_tables_are_right_on_average(tmp_path):
     kept = np.random.default_rng(4).random(400) < 0.7
     sums = []
@@ -189,6 +224,9 @@ def test_scores_over_tasks(tmp_path):
         # The error of a mean over fixed tasks is that of the runs alone: 1 / sqrt(80).
         width = row["tasks_mean_high"] - row["tasks_mean_low"]
         assert width == pytest.approx(2 * 1.96 / 80**0.5, rel=0.25)
+    drawn = draw(found)["profiles"].axes[0]
+    shares = [line.get_ydata() for line in drawn.lines if line.get_alpha() is None]
+    assert np.array(shares)[:, -1].tolist() == [0, 0]  # none is above the highest
     profile = sheet(found, "Performance profiles")
     assert profile.heads[1:] == ("method:old", "method:new")
     assert float(profile.rows[-1][1].split()[0]) == 0

@@ -299,3 +299,23 @@ def test_a_stars_study_is_attributed_from_what_mlflow_holds(store, tracking):
     compare_study(tracking, study_id)
     assert "| init | " in note_of(store, study_id)
     assert "seen when only its seed varies" in note_of(store, study_id)
+
+
+def test_runs_on_data_of_their_own_are_never_compared_example_by_example(store):
+    def trace(run):
+        made = made_trace(run)
+        return replace(made, digests={**made.digests, "data": f"d{run.replicate}" * 9})
+
+    log_arm(store, "factor=data", "data=synthetic", "replicates=3", trace=trace)
+    (arm,) = compare(read_study(store, "made"), (), 0.95).arms
+    assert arm.test_set is None
+    assert any("a test set of its own" in note for note in arm.notes)
+
+
+def test_what_two_runs_disagree_on_is_marked_where_runs_share_seeds(store):
+    log_arm(store, "factor=sources", "factor.vary=[init,shuffle]", "design=crossed",
+            "design.levels=3", "replicates=9")  # fmt: skip
+    (arm,) = compare(read_study(store, "made"), (), 0.95).arms
+    assert arm.test_set.churn.approximate
+    assert arm.test_set.split.approximate
+    assert any("runs share seeds" in note for note in arm.notes)

@@ -60,9 +60,11 @@ def test_parts_units_and_bounds_come_with_the_name():
 
 
 def test_what_runs_reached_wins_over_what_a_name_promises():
-    found = score("test/accuracy", [61.0, 93.1])  # percent already, or a count
-    assert (found.unit, found.bounds) == ("", (-math.inf, math.inf))
+    found = score("test/accuracy", [61.0, 93.1])  # percent already
+    assert (found.unit, found.bounds) == ("", (0.0, 100.0))
     assert found.direction == "higher"
+    count = score("test/accuracy", [61.0, 593.1])
+    assert (count.unit, count.bounds) == ("", (-math.inf, math.inf))
 
 
 def test_every_metric_and_loss_of_keras_is_known():

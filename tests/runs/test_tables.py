@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from composing import ROOT
 
+from seedscope.analysis.compare import compare
 from seedscope.runs.files import Keys, read_table
 from seedscope.runs.tables import limits
 
@@ -133,7 +134,8 @@ def test_diverged_runs_are_counted_and_seeds_are_no_scores():
 
 def test_hostile_names_stay_names():
     runs = runs_of(CASES / "hostile_names.csv", groups=["model"])
-    assert runs.scores == ('a") AS x, (select 1) AS y --', "=1+1")
+    assert runs.scores == ('a") AS x, (select 1) AS y --',)
+    assert "(not =1+1: settings)" in runs.assumed  # it counts 0, 1, 2, ...
     assert "model:optimizer:fire" in runs.table["arm"].to_list()
 
 
@@ -521,3 +523,46 @@ def test_what_a_packed_file_holds_is_counted_while_it_is_unpacked(
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"acc\n" + b"0\n" * 5000))
     with pytest.raises(ValueError, match="holds more than"):
         runs_of(tmp_path / "x.csv.gz")
+
+
+def test_what_is_not_told_apart_is_said_and_a_counter_is_no_score(tmp_path):
+    rows = [f"{m},{n},{0.8 + n / 100}" for m in "ab" for n in range(4)]
+    path = written(tmp_path, "\n".join(["Modell,Lauf,Wert", *rows]))
+    runs = runs_of(path)
+    assert runs.scores == ("Wert",)
+    assert "not Lauf: settings" in runs.assumed
+    assert "not told apart by Modell (groups=[Modell] would compare 2" in runs.assumed
+    assert "not told apart" not in runs_of(path, groups=["Modell"]).assumed
+
+
+def test_rows_of_one_step_that_hold_different_scores_are_joined(tmp_path):
+    rows = []
+    for run in (1, 2):
+        for epoch, loss, accuracy in ((0, 0.9, 0.5), (1, 0.4, 0.5 + run / 10)):
+            rows += [f"{epoch},{run},,{loss}", f"{epoch},{run},{accuracy},"]
+    path = written(tmp_path, "\n".join(["epoch,run,val_acc,train_loss", *rows]))
+    runs = runs_of(path, at="last", score=["val_acc", "train_loss"])
+    assert runs.table["val_acc"].to_list() == [0.6, 0.7]
+    assert runs.table["train_loss"].to_list() == [0.4, 0.4]
+
+
+def test_remarks_above_the_names_are_left_out(tmp_path):
+    text = "# made by us, on a day\n# two lines of it\nmodel,acc\na,0.8\na,0.9\n"
+    runs = runs_of(written(tmp_path, text))
+    assert runs.table["acc"].to_list() == [0.8, 0.9]
+    assert "remarks above the names left out" in runs.assumed
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_a_database_makes_of_infinity_diverged_in_every_file(tmp_path, kind):
+    bad = [0.8, 0.81, 1.797e308, float("nan")]
+    scores = {"method": ["a"] * 4 + ["b"] * 4, "acc": [*bad, 0.7, 0.72, 0.71, 0.7]}
+    frame = pl.DataFrame(scores)
+    path = tmp_path / f"runs.{kind}"
+    frame.write_csv(path) if kind == "csv" else frame.write_parquet(path)
+    runs = runs_of(path, groups=["method"])
+    spreads = {a.name: a.spreads["acc"] for a in compare(runs, (), 0.95).arms}
+    found = spreads["method:a"]
+    assert (found.replicates, found.diverged) == (2, 2)
+    assert found.mean == pytest.approx(0.805)
+    assert spreads["method:b"].diverged == 0

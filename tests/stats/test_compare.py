@@ -219,3 +219,28 @@ def test_no_test_rejects_too_often(sizes, sd):
             (result.welch.p <= 0.05, result.permutation_p <= 0.05, verdict, shifted)
         )
     assert (np.mean(rejected, axis=0) <= [0.08, 0.08, 0.1, 0.08]).all()
+
+
+def test_a_difference_of_bounded_scores_stays_in_its_bounds():
+    a, b = np.array([0.99, 0.80]), np.array([0.30, 0.02])
+    plain, bounded = welch(a, b), welch(a, b, width=1.0)
+    assert plain.interval.high > 1
+    assert -1 < bounded.interval.low < bounded.value < bounded.interval.high < 1
+    assert bounded.value == plain.value
+    assert bounded.interval.method == "Welch, logit"
+    # p and the interval are of one scale: at level 1 - p the interval ends at 0.
+    ends = welch(a, b, level=1 - bounded.p, width=1.0).interval
+    assert ends.low == pytest.approx(0, abs=1e-9)
+    rows = paired_difference(a, b - [0, 0.01], width=1.0).difference
+    assert rows.interval.high < 1
+    close = welch(a, a - 0.01, width=1.0)
+    assert close == welch(a, a - 0.01)  # far from the bounds it is Welch's own
+
+
+def test_bounds_reach_every_interval_of_a_comparison():
+    a, b = np.array([0.99, 0.80]), np.array([0.30, 0.02])
+    rng = np.random.default_rng(0)
+    found = compare(a, b, rng, margin=0.1, bounds=(0.0, 1.0))
+    assert found.difference.interval.high < 1
+    assert found.equivalence.interval.high < 1
+    assert not found.equivalence.equivalent

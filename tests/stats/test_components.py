@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedscope.stats.components import anova_components, anova_table, reml_components
+from seedscope.stats.components import (
+    anova_components,
+    anova_table,
+    moment_components,
+    reml_components,
+)
 from stats.tables import indices, planted
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -183,3 +188,38 @@ def test_component_and_share_intervals_cover(sds, monkeypatch):
             ]
     assert 0.92 <= np.mean(hits) <= 0.98
     assert 0.92 <= np.mean(shares) <= 0.98
+
+
+def test_a_table_that_lost_no_run_gives_the_moments_of_its_analysis_of_variance():
+    table = np.stack([g.ravel() for g in np.meshgrid(*[np.arange(4)] * 3)], axis=1)
+    table = np.repeat(table, 2, axis=0)
+    scores = 1e6 + np.random.default_rng(0).normal(size=128) + table @ [1, 0.5, 0]
+    whole = anova_components(table, scores, "abc", np.random.default_rng(1))
+    same = moment_components(table, scores, "abc", np.random.default_rng(1))
+    assert [c.name for c in same.components] == [c.name for c in whole.components]
+    for one, other in zip(whole.components, same.components, strict=True):
+        assert other.variance == pytest.approx(one.variance, rel=1e-6, abs=1e-9)
+        assert (other.low, other.high) == pytest.approx((one.low, one.high), rel=1e-6)
+    for one, other in zip(whole.shares, same.shares, strict=True):
+        assert other.total_interval.ends == pytest.approx(one.total_interval.ends)
+
+
+def test_a_lost_run_costs_no_share_its_interval():
+    rng = np.random.default_rng(2)
+    table = np.stack([g.ravel() for g in np.meshgrid(*[np.arange(5)] * 3)], axis=1)
+    kept = rng.permutation(125)[:115]
+    found = []
+    for _ in range(60):
+        scores = rng.normal(size=5)[table[:, 0]] + rng.normal(size=125)
+        share = moment_components(table[kept], scores[kept], "abc", rng).shares[0]
+        found.append(
+            (share.first_interval.contains(0.5), share.total_interval.contains(1.0))
+        )
+    covered = np.mean(found, axis=0)
+    assert (covered >= 0.88).all()
+
+
+def test_an_effect_that_a_table_cannot_show_has_no_moments():
+    star = np.array([[0, 0], [1, 0], [2, 0], [0, 1], [0, 2]])
+    with pytest.raises(ValueError, match="no degree of freedom"):
+        moment_components(star, np.arange(5.0) ** 2, "ab", np.random.default_rng(0))

@@ -220,3 +220,27 @@ def test_expected_best_is_unbiased_for_normal_scores():
 def test_expected_best_does_not_go_beyond_the_runs():
     with pytest.raises(ValueError, match="between 1 and the 5 runs"):
         expected_best(np.arange(5.0), 6)
+
+
+def test_skewed_scores_get_the_wider_interval_and_are_marked_more_often_than_normal():
+    rng = np.random.default_rng(5)
+    true = ((np.e - 1) * np.e) ** 0.5  # sd of lognormal scores
+    held, marks = [], {"skewed": [], "normal": []}
+    for _ in range(300):
+        skewed, normal = rng.lognormal(size=10), rng.normal(size=10)
+        wide = sd_interval(skewed)
+        held.append((sd_interval(skewed, method="chi-square").contains(true),
+                     wide.contains(true)))  # fmt: skip
+        marks["skewed"].append(wide.approximate)
+        marks["normal"].append(sd_interval(normal).approximate)
+    narrow, wide = np.mean(held, axis=0)
+    assert narrow < 0.6 < 0.66 < wide
+    assert np.mean(marks["normal"]) < 0.16 < 0.6 < np.mean(marks["skewed"])
+
+
+def test_skewed_scores_of_many_runs_are_marked_without_heavy_tails():
+    rng = np.random.default_rng(6)
+    skewed = [sd_interval(rng.lognormal(0, 0.5, 100)).approximate for _ in range(200)]
+    normal = [sd_interval(rng.normal(size=100)).approximate for _ in range(200)]
+    assert np.mean(skewed) > 0.9
+    assert np.mean(normal) < 0.05

@@ -4,10 +4,13 @@ Each is computed where the runs allow it and the question names it (`target=`,
 `sources=[batch]`, `sources=[batch/cask]`, `tasks=`, predictions).
 """
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
 from seedscope.analysis.arms import finished, seed_table
+from seedscope.analysis.predictions import test_set
 from seedscope.analysis.results import Asked
 from seedscope.analysis.seeding import generator
 from seedscope.runs.table import Runs
@@ -42,6 +45,8 @@ def answers(runs: Runs, score: str, level: float, target: float | None) -> Asked
     good = {name: finished(table, score) for name, table in runs.arms().items()}
     good = {name: table for name, table in good.items() if len(table) > 1}
     values = {name: table[score].to_numpy() for name, table in good.items()}
+    seeds = {name: seed_table(table) for name, table in good.items()}
+    bounds = runs.about(score).bounds
     tasks, profiles, notes = _tasks(runs, good, score, level)
     examples, differences = _examples(runs, good, level)
     return Asked(
@@ -49,12 +54,15 @@ def answers(runs: Runs, score: str, level: float, target: float | None) -> Asked
         targets={}
         if target is None
         else {
-            name: _against(table, values[name], target, level)
+            name: _against(table, values[name], target, level, bounds)
             for name, table in good.items()
         },
-        one_way=_one_way(runs, good, score, level),
+        one_way=_one_way(runs, good, score, level, bounds),
         nested=_nested(runs, good, score, level),
-        robust={name: trimmed_means(found, level) for name, found in values.items()},
+        robust={
+            name: trimmed_means(found, level, bounds, share_seeds(seeds[name]))
+            for name, found in values.items()
+        },
         tasks=tasks,
         profiles=profiles,
         examples=examples,
@@ -64,18 +72,27 @@ def answers(runs: Runs, score: str, level: float, target: float | None) -> Asked
 
 
 def _against(
-    table: pl.DataFrame, values: np.ndarray, target: float, level: float
+    table: pl.DataFrame,
+    values: np.ndarray,
+    target: float,
+    level: float,
+    bounds: tuple[float, float],
 ) -> AgainstTarget:
     """Hold a mean against a target; runs that share seeds count as their design."""
     seeds = seed_table(table)
     if not share_seeds(seeds):
-        return against_target(values, target, level)
+        return against_target(values, target, level, bounds=bounds)
     found = shared_mean(seeds, values)
-    return against_target(values, target, level, found.error, found.dof)
+    rough = found.approximate
+    return against_target(values, target, level, found.error, found.dof, rough, bounds)
 
 
 def _one_way(
-    runs: Runs, good: dict[str, pl.DataFrame], score: str, level: float
+    runs: Runs,
+    good: dict[str, pl.DataFrame],
+    score: str,
+    level: float,
+    bounds: tuple[float, float],
 ) -> dict[str, tuple[str, OneWay]]:
     """Analyse arms in which one source varies and several runs share each value."""
     found = {}
@@ -87,7 +104,8 @@ def _one_way(
             continue
         if table[seeds[0]].n_unique() < len(table):
             source = seeds[0].removeprefix("seed.")
-            found[name] = source, one_way(values, table[seeds[0]].to_numpy(), level)
+            labels = table[seeds[0]].to_numpy()
+            found[name] = source, one_way(values, labels, level, bounds)
     return found
 
 
@@ -162,13 +180,11 @@ def _examples(
             continue
         if rows["label"].null_count() or rows["target"].null_count():
             continue
-        counts = rows.group_by("run_id").agg(pl.len(), pl.col("example").hash().sum())
-        same = counts["len"].n_unique() == 1 and counts["example"].n_unique() == 1
-        if not same or len(counts) < len(table) or len(rows) > MOST_CELLS:
+        few = rows["run_id"].n_unique() < len(table) or len(rows) > MOST_CELLS
+        if few or (examples := test_set(rows, table)) is None:
             continue
         right = (rows["label"] == rows["target"]).cast(pl.Float64).to_numpy()
-        tables[name] = right.reshape(len(counts), -1)
-        content[name] = counts["example"][0]
+        tables[name], content[name] = right.reshape(len(table), -1), examples
     found = {n: multi_bootstrap(t, generator(), level=level) for n, t in tables.items()}
     names = list(tables)
     differences = {
@@ -178,4 +194,13 @@ def _examples(
         for other in names[1:]
         if content[other] == content[names[0]]
     }
-    return found, differences
+    shared = {name for name in names if share_seeds(seed_table(good[name]))}
+    return (
+        {n: _marked(way, n in shared) for n, way in found.items()},
+        {pair: _marked(w, bool(shared & {*pair})) for pair, w in differences.items()},
+    )
+
+
+def _marked(found: TwoWays, shared: bool) -> TwoWays:
+    """Mark what counts each run as independent where runs share seeds."""
+    return replace(found, approximate=True) if shared else found

@@ -13,7 +13,12 @@ from seedscope.analysis.results import ArmAttribution, SourceEffect
 from seedscope.analysis.seeding import generator
 from seedscope.runs.table import Runs
 from seedscope.stats.attribution import Attribution, attribute
-from seedscope.stats.components import Components, anova_components, reml_components
+from seedscope.stats.components import (
+    Components,
+    anova_components,
+    moment_components,
+    reml_components,
+)
 
 FEWEST_SOURCES = 2  # that must vary before one can be told from another
 
@@ -79,7 +84,8 @@ def _of_arm(
     pairs = attribute(table, values, sources, level)
     components = None
     if pairs.blocks == 1 or pairs.replicates < 400:  # REML's matrix is runs x runs
-        components = _components(table, values, sources, level)
+        hang_together = pairs.blocks == 1
+        components = _components(table, values, sources, level, hang_together)
     crossed = components if pairs.blocks == 1 else None
     return ArmAttribution(
         arm=name,
@@ -116,13 +122,23 @@ def _from_components(components: Components) -> tuple[SourceEffect, ...]:
 
 
 def _components(
-    table: np.ndarray, values: np.ndarray, sources: tuple[str, ...], level: float
+    table: np.ndarray,
+    values: np.ndarray,
+    sources: tuple[str, ...],
+    level: float,
+    hang_together: bool,
 ) -> Components | None:
-    """Return variance components: moments where balanced, else REML."""
-    try:
-        return anova_components(table, values, sources, generator(), level)
-    except ValueError:
-        pass  # not balanced: the statistics say so, and REML takes any table
+    """Return variance components by moments, or by REML where they cannot tell.
+
+    Where the runs hang together, as in a crossed table that lost a few, moments give
+    the shares an interval; blocks have that of the pairs.
+    """
+    by_moments = [anova_components, *([moment_components] if hang_together else [])]
+    for estimate in by_moments:
+        try:
+            return estimate(table, values, sources, generator(), level)
+        except ValueError:
+            continue  # not balanced, or an effect that cannot be seen: REML takes any
     try:
         return reml_components(table, values, sources, level=level)
     except ValueError:

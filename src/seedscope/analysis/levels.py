@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from seedscope.analysis.arms import repeats
+from seedscope.analysis.predictions import test_set
 from seedscope.analysis.results import Level
 from seedscope.runs.table import Runs
 from seedscope.stats.curves import divergence
@@ -50,7 +51,7 @@ class _Baseline:
     def __init__(self, runs, ids, curve, table, score) -> None:
         self.runs, self.curve, self.score = runs, curve, score
         self.weights = _weights(runs, ids)
-        self.labels = _labels(runs, ids)
+        self.labels = _labels(runs, ids, table)
         self.mean = _mean(table, score)
         self.table = table
 
@@ -59,10 +60,10 @@ def _level(
     name: str, table: pl.DataFrame, ids: list[str], curve, baseline: _Baseline
 ) -> Level:
     weights = _weights(baseline.runs, ids)
-    labels = _labels(baseline.runs, ids[:1])
+    own, theirs = _labels(baseline.runs, ids[:1], table), baseline.labels
     churn = None
-    if labels is not None and baseline.labels is not None:
-        churn = float((labels != baseline.labels).mean())
+    if own is not None and theirs is not None and own[0] == theirs[0]:
+        churn = float((own[1] != theirs[1]).mean())  # of the same examples
     return Level(
         arm=name,
         repeats=repeats(table),
@@ -148,11 +149,15 @@ def _weights(runs: Runs, ids: list[str]) -> np.ndarray | None:
     return np.stack([one[:shortest] for one in kept])
 
 
-def _labels(runs: Runs, ids: list[str]) -> np.ndarray | None:
+def _labels(
+    runs: Runs, ids: list[str], table: pl.DataFrame
+) -> tuple[tuple | None, np.ndarray] | None:
+    """Return which examples one run was tested on, and the labels that it gave."""
     found = read_predictions(runs.traces, ids)
     if found is None or "label" not in found.columns or found["label"].null_count():
         return None
-    return found["label"].to_numpy()
+    own = table.filter(pl.col("run_id").is_in(ids))
+    return test_set(found, own), found["label"].to_numpy()
 
 
 def _mean(table: pl.DataFrame, score: str) -> float:

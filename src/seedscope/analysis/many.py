@@ -4,20 +4,32 @@ Ten thousand groups get no page of ten thousand rows: the means and sds are comp
 column, and two tests say whether the arms differ at all, in mean and in spread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy import stats
 
 from seedscope.analysis.compare import choose
+from seedscope.runs.score import Score
 from seedscope.runs.table import Runs
 from seedscope.stats.interval import check_level
 from seedscope.stats.oneway import OneWay, one_way
 from seedscope.stats.share import Test
+from seedscope.stats.spread import (
+    BONETT_FROM,
+    BONETT_LEAST,
+    are_not_normal,
+    ends_within,
+    means_are_rough,
+    sd_interval,
+    spreads_are_rough,
+)
 
 MOST = 50  # arms that are shown one by one
+MOST_MARKED = 50_000  # arms whose shape is looked at
 
 
 @dataclass(frozen=True)
@@ -26,11 +38,13 @@ class ManyArms:
 
     runs: Runs
     score: str  # the one that leads
+    scores: tuple[str, ...]
     level: float
     table: pl.DataFrame  # a row an arm and score
     means: OneWay | None  # of the leading score; None where no arm has two runs
     spreads: Test | None
     chance: float  # sds of a mean that the highest of so many lies above by chance
+    target: float | None = None  # that the means of the leading score are held against
 
 
 def too_many(runs: Runs) -> bool:
@@ -38,13 +52,16 @@ def too_many(runs: Runs) -> bool:
     return runs.study_id is None and runs.table["arm"].n_unique() > MOST
 
 
-def summarize(runs: Runs, scores: Sequence[str], level: float) -> ManyArms:
+def summarize(
+    runs: Runs, scores: Sequence[str], level: float, target: float | None = None
+) -> ManyArms:
     """Return the numbers of every arm, and whether the arms differ.
 
     Args:
         runs: as read from MLflow or a file.
         scores: columns to compare; empty: all of them.
         level: coverage of the intervals.
+        target: a number to hold the means of the leading score against.
 
     Raises:
         ValueError: nobody logged one of the scores.
@@ -63,15 +80,29 @@ def summarize(runs: Runs, scores: Sequence[str], level: float) -> ManyArms:
     return ManyArms(
         runs=runs,
         score=lead,
+        scores=chosen,
         level=level,
-        table=pl.concat(_of_score(runs.table, score, level) for score in chosen),
+        table=pl.concat(
+            _of_score(
+                runs.table,
+                runs.about(score),
+                level,
+                target if score == lead else None,
+            )
+            for score in chosen
+        ),
+        target=target,
         means=means,
         spreads=spreads,
         chance=_highest_of(arms),
     )
 
 
-def _of_score(table: pl.DataFrame, score: str, level: float) -> pl.DataFrame:
+def _of_score(
+    table: pl.DataFrame, about: Score, level: float, target: float | None
+) -> pl.DataFrame:
+    """Return a row an arm; marked are arms that share seeds or look far from normal."""
+    score = about.name
     value = pl.col(score)
     fine = ~pl.col("diverged") & value.is_finite()
     held = value.is_not_null() | pl.col("diverged")
@@ -86,21 +117,78 @@ def _of_score(table: pl.DataFrame, score: str, level: float) -> pl.DataFrame:
         value.filter(fine).median().alias("median"),
         value.filter(fine).min().alias("min"),
         value.filter(fine).max().alias("max"),
+        value.filter(fine).alias("values"),
+        _repeats_a_seed(table).alias("shares_seeds"),
     )
     n, sd = found["n"].to_numpy().astype(float), found["sd"].to_numpy()
     dof = np.where(n > 1, n - 1, np.nan)
     half = stats.t.ppf((1 + level) / 2, dof) * sd / np.sqrt(np.maximum(n, 1))
-    ends = [sd * np.sqrt(dof / stats.chi2.ppf(p, dof)) for p in _tails(level)]
-    return found.with_columns(
-        mean_low=pl.col("mean") - half,
-        mean_high=pl.col("mean") + half,
-        sd_low=ends[0],
-        sd_high=ends[1],
-    ).fill_nan(None)
+    ends = _sd_ends(found, sd, dof, level)
+    mean = found["mean"].to_numpy()
+    low, high = _inside(mean, mean - half, mean + half, about.bounds)
+    columns = {"mean_low": low, "mean_high": high, "sd_low": ends[0]}
+    columns |= {"sd_high": ends[1], "mean_error": sd / np.sqrt(np.maximum(n, 1))}
+    if target is not None:
+        columns |= _against(mean - target, columns["mean_error"], dof)
+    found = found.with_columns(**columns).fill_nan(None)
+    if len(found) <= MOST_MARKED:
+        found = found.with_columns(
+            mean_approximate=pl.col("shares_seeds") | _rough(found, means_are_rough),
+            sd_approximate=pl.col("shares_seeds") | _rough(found, spreads_are_rough),
+        )
+    return found.drop("values")
 
 
-def _tails(level: float) -> tuple[float, float]:
-    return (1 + level) / 2, (1 - level) / 2
+def _repeats_a_seed(table: pl.DataFrame) -> pl.Expr:
+    """Tell for each arm whether two of its runs share a seed that varies in it."""
+    seeds = [pl.col(c) for c in table.columns if c.startswith("seed.")]
+    shared = [(s.n_unique() > 1) & (s.n_unique() < pl.len()) for s in seeds]
+    return pl.any_horizontal(shared) if shared else pl.lit(False)
+
+
+def _rough(found: pl.DataFrame, tell: Callable[[np.ndarray], np.ndarray]) -> pl.Series:
+    """Look at the arms' shapes, all with equally many runs at once."""
+    sizes, rough = found["n"].to_numpy(), np.zeros(len(found), bool)
+    for size in np.unique(sizes[sizes > 0]):
+        rows = np.flatnonzero(sizes == size)
+        table = np.array(found["values"].gather(rows).to_list(), dtype=float)
+        rough[rows] = tell(table)
+    return pl.Series(rough)
+
+
+def _inside(
+    mean: np.ndarray, low: np.ndarray, high: np.ndarray, bounds: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return t intervals; on the scale of the bounds where a score has some."""
+    if not np.isfinite(bounds).any():
+        return low, high
+    ends = [
+        ends_within(m, h, bounds)[0] if h > 0 else (m - h, m + h)
+        for m, h in zip(mean, high - mean, strict=True)
+    ]
+    return tuple(np.array(ends).T)
+
+
+def _against(apart: np.ndarray, error: np.ndarray, dof: np.ndarray) -> dict[str, Any]:
+    """Return the t test of each mean against a target; nan where nothing varies."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(error > 0, apart / error, np.nan)
+    p = 2 * stats.t.sf(np.abs(t), dof)
+    return {"target_difference": apart, "target_t": t, "target_df": dof, "target_p": p}
+
+
+def _sd_ends(
+    found: pl.DataFrame, sd: np.ndarray, dof: np.ndarray, level: float
+) -> list[np.ndarray]:
+    """Return the intervals of the sds: chi-square, or Bonett's as in `spread`."""
+    tails = (1 + level) / 2, (1 - level) / 2
+    low, high = (sd * np.sqrt(dof / stats.chi2.ppf(p, dof)) for p in tails)
+    if len(found) <= MOST_MARKED:
+        odd = _rough(found, are_not_normal).to_numpy() | (dof + 1 >= BONETT_FROM)
+        for row in np.flatnonzero(odd & (dof + 1 >= BONETT_LEAST) & (sd > 0)):
+            values = np.array(found["values"][int(row)].to_list())
+            low[row], high[row] = sd_interval(values, level).ends
+    return [low, high]
 
 
 def _spreads(values: np.ndarray, code: np.ndarray) -> Test | None:

@@ -4,12 +4,16 @@ Predictions are read arm by arm, and outputs only where they are needed, so a st
 many arms needs the memory of one.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
+from seedscope.analysis.arms import seed_table
 from seedscope.analysis.results import OnTestSet
 from seedscope.runs.table import Runs
 from seedscope.stats import pairs
+from seedscope.stats.shared import share_seeds
 from seedscope.stats.test_set import finite_test_set, finite_test_set_error
 from seedscope.trace.tables import read_outputs, read_predictions
 
@@ -27,34 +31,84 @@ def on_test_set(
         table: the runs of one arm; diverged ones are left out.
         level: coverage of the intervals.
     """
-    good = table.filter(~pl.col("diverged"))["run_id"].to_list()
+    held = table.filter(~pl.col("diverged")).sort("run_id")
+    good, seeds = held["run_id"].to_list(), seed_table(held)
     rows = read_predictions(runs.traces, good)
     if rows is None or len(good) < 2:
         return None, []
-    tests = rows.group_by("run_id").agg(
-        pl.col("example").hash().sum().alias("content"), pl.len()
-    )
-    if len(tests) < len(good):
+    if rows["run_id"].n_unique() < len(good):
         return None, ["some runs stored no predictions"]
-    if tests["content"].n_unique() > 1 or tests["len"].n_unique() > 1:
+    if test_set(rows, held) is None:
         return None, ["each run has a test set of its own: no churn"]
+    found = _on_one_test_set(runs, rows, good, seeds, level)
+    if not share_seeds(seeds):
+        return found, []
+    return _approximate(found), [
+        "runs share seeds: what two of them do differently is over all pairs, also "
+        "those with seeds in common, and its intervals are approximate"
+    ]
+
+
+def test_set(rows: pl.DataFrame, table: pl.DataFrame) -> tuple | None:
+    """Return what tells one test set from another; None where runs have several.
+
+    Example numbers are rows of the data set, so the data have to be the same too: where
+    the source `data` varies, example 7 is another one in each run.
+
+    Args:
+        rows: predictions, as `read_predictions` returns them.
+        table: the runs that made them.
+    """
+    data = "digest.data"
+    known = data in table.columns and not table[data].null_count()
+    if known and table[data].n_unique() > 1:
+        return None
+    truth = "target" in rows.columns and not rows["target"].null_count()
+    names = ["example", "target"] if truth else ["example"]
+    tests = rows.group_by("run_id").agg(
+        pl.len(), pl.struct(names).hash().sum().alias("content")
+    )
+    found = tests.drop("run_id").unique()
+    if len(found) != 1:
+        return None
+    return (*found.row(0), table[data][0] if known else None)
+
+
+def _approximate(found: OnTestSet) -> OnTestSet:
+    """Mark every interval over runs: it counts each run as independent."""
+    marked = {
+        name: replace(part, approximate=True)
+        for name in ("split", "churn", "error_correlation")
+        if (part := getattr(found, name)) is not None
+    }
+    return replace(found, **marked)
+
+
+def _on_one_test_set(
+    runs: Runs, rows: pl.DataFrame, good: list[str], seeds: np.ndarray, level: float
+) -> OnTestSet:
     shape = (len(good), len(rows) // len(good))
     if "target" not in rows.columns or rows["target"].null_count():
         churn = None
         if "label" in rows.columns and not rows["label"].null_count():
             churn = pairs.churn(rows["label"].to_numpy().reshape(shape), level)
-        return OnTestSet(shape[1], None, churn, None, None, ()), []
+        return OnTestSet(shape[1], None, churn, None, None, ())
     if "label" in rows.columns:
-        return _classified(runs, rows, good, shape, level), []
+        return _classified(runs, rows, good, shape, seeds, level)
     errors = (rows["output"] - rows["target"].cast(pl.Float64)) ** 2
     each = errors.to_numpy().reshape(shape)
     split = finite_test_set_error(each, level) if shape[1] > 1 else None
     given = _given_again(runs, good, each.mean(axis=1))
-    return OnTestSet(shape[1], split, None, None, None, (), given), []
+    return OnTestSet(shape[1], split, None, None, None, (), given)
 
 
 def _classified(
-    runs: Runs, rows: pl.DataFrame, ids: list[str], shape: tuple, level: float
+    runs: Runs,
+    rows: pl.DataFrame,
+    ids: list[str],
+    shape: tuple,
+    seeds: np.ndarray,
+    level: float,
 ) -> OnTestSet:
     labels = rows["label"].to_numpy().reshape(shape)
     target = rows["target"].to_numpy().reshape(shape)
@@ -68,7 +122,9 @@ def _classified(
         churn=pairs.churn(labels, level),
         error_correlation=like,
         ensemble=_ensemble(runs, ids, target[0], level) if one_truth else None,
-        classes=pairs.class_spread(correct, target[0], level) if one_truth else (),
+        classes=pairs.class_spread(correct, target[0], level, seeds)
+        if one_truth
+        else (),
         scores=_given_again(runs, ids, correct.mean(axis=1)),
         flips=_flips(labels, rows["example"][: shape[1]].to_list()),
     )

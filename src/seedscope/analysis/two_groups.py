@@ -68,6 +68,7 @@ def _one(
         margin=difference,
         lower=direction == "lower",
         seeds=(seed_table(tables[0]), seed_table(tables[1])),
+        bounds=_both(about.bounds, b.about(score).bounds),
     )
     alone = [0, 0] if rows is None else [without_partner(t, rows) for t in good]
     diverged = [scores_of(runs.table, score)[1] for runs in (a, b)]
@@ -88,3 +89,10 @@ def _one(
             if (found := shapes.of_arm(runs.title, runs.table, score)) is not None
         ),
     )
+
+
+def _both(
+    first: tuple[float, float], second: tuple[float, float]
+) -> tuple[float, float]:
+    """Return bounds that neither group passes."""
+    return min(first[0], second[0]), max(first[1], second[1])

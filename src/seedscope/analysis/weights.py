@@ -1,10 +1,14 @@
 """How far apart the final weights of two runs of an arm are, where they were kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
+from seedscope.analysis.arms import seed_table
 from seedscope.runs.table import Runs
 from seedscope.stats.pairs import PairMean, weight_distance
+from seedscope.stats.shared import share_seeds
 from seedscope.trace.tables import read_final_weights
 
 
@@ -21,4 +25,7 @@ def distances(runs: Runs, table: pl.DataFrame, level: float) -> dict[str, PairMe
     if weights is None or len(weights) < 2:
         return {}
     kinds = ("l2", "cosine") if np.abs(weights).sum(axis=1).all() else ("l2",)
-    return {kind: weight_distance(weights, kind, level).mean for kind in kinds}
+    found = {kind: weight_distance(weights, kind, level).mean for kind in kinds}
+    if share_seeds(seed_table(table.filter(~pl.col("diverged")))):
+        return {k: replace(mean, approximate=True) for k, mean in found.items()}
+    return found

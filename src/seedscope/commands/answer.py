@@ -89,7 +89,7 @@ def _arms(
 
 
 def _many(question: Question, runs: Runs, console: Console) -> Runs:
-    found = many.summarize(runs, question.metrics, question.level)
+    found = many.summarize(runs, question.metrics, question.level, question.target)
     report_many.show(found, console)
     terminal.show_answer(of_many(found), console)
     if question.output:

@@ -26,28 +26,38 @@ from seedscope.study import functions as sent
 if TYPE_CHECKING:
     import numpy as np
 
+    from seedscope.analysis.many import ManyArms
     from seedscope.analysis.results import Comparison
     from seedscope.report.answer import Answer
     from seedscope.report.plots.frame import Axes
 
 
+SAID = 20  # arms that an error names
+
+
 @dataclass(frozen=True)
 class Study:
-    """The arms that are compared together, and what the comparison found."""
+    """The arms that are compared together, and what the comparison found.
 
-    comparison: "Comparison"
+    More than 50 groups of a frame are summed up as on the command line: then
+    `comparison` holds every arm's numbers and two tests over all arms.
+    """
+
+    comparison: "Comparison | ManyArms"
 
     @property
     def name(self) -> str:
         """The name by which `seedscope.load` and the commands find it."""
-        return self.comparison.title
+        return self.comparison.runs.title
 
     @property
     def answer(self) -> "Answer":
         """What the study says: question, answer, how sure, what next."""
         from seedscope.report import answer
 
-        return answer.of_comparison(self.comparison)
+        if (many := self._many) is not None:
+            return answer.of_many(many)
+        return answer.of_comparison(self._each)
 
     @property
     def score(self) -> str:
@@ -57,7 +67,9 @@ class Study:
     @property
     def arms(self) -> tuple[str, ...]:
         """The names of the arms, in the order of the study."""
-        return tuple(arm.name for arm in self.comparison.arms)
+        if (many := self._many) is not None:
+            return tuple(many.table["arm"].unique(maintain_order=True))
+        return tuple(arm.name for arm in self._each.arms)
 
     def table(self, score: str | None = None) -> pd.DataFrame:
         """Return one row an arm: runs, mean, sd, share, ... each with its interval.
@@ -70,8 +82,9 @@ class Study:
         """
         from seedscope.report import tables
 
-        wanted = self._known(score)
-        rows = tables.frame(self.comparison).filter(pl.col("score") == wanted)
+        wanted, many = self._known(score), self._many
+        rows = tables.frame(self._each) if many is None else many.table
+        rows = rows.filter(pl.col("score") == wanted)
         filled = [c.name for c in rows if c.null_count() < len(rows)]
         return rows.select(filled).drop("score").to_pandas().set_index("arm")
 
@@ -83,10 +96,11 @@ class Study:
         Raises:
             ValueError: there is no such arm, or no run holds the score.
         """
-        wanted, runs = self._known(score), self.comparison.runs
-        if arm not in runs.arms():
-            raise ValueError(f"no arm {arm!r}; there are {', '.join(runs.arms())}")
-        rows = runs.arm(arm).table.sort("replicate")
+        wanted, table = self._known(score), self.comparison.runs.table
+        if arm not in self.arms:
+            known = ", ".join(self.arms[:SAID]) + (", ..." * (len(self.arms) > SAID))
+            raise ValueError(f"no arm {arm!r}; there are {known}")
+        rows = table.filter(pl.col("arm") == arm).sort("replicate")
         held = pl.when(pl.col("diverged")).then(float("nan")).otherwise(pl.col(wanted))
         return rows.select(held.alias(wanted))[wanted].to_numpy()
 
@@ -98,11 +112,14 @@ class Study:
         """Draw the standard deviation of each arm with its interval.
 
         Raises:
-            ValueError: no arm has a spread, or no run holds the score.
+            ValueError: no arm has a spread, no run holds the score, or the arms are too
+                many for a figure.
         """
         from seedscope.report.plots.spreads import plot_spreads
 
-        figure = plot_spreads(self.comparison, self._known(score))
+        if self._many is not None:
+            raise ValueError(f"{len(self.arms)} arms are too many for a figure")
+        figure = plot_spreads(self._each, self._known(score))
         if figure is None:
             raise ValueError("no arm has two runs: there is no spread to draw")
         return figure.axes[0]
@@ -110,22 +127,32 @@ class Study:
     def save(self, folder: str | Path) -> None:
         """Write tables, figures and the page into a folder."""
         from seedscope.report import files
+        from seedscope.report import many as report_many
 
         Path(folder).mkdir(parents=True, exist_ok=True)
-        files.write(self.comparison, Path(folder))
+        if (many := self._many) is not None:
+            report_many.write(many, Path(folder))
+        else:
+            files.write(self._each, Path(folder))
 
     def __repr__(self) -> str:
         """Say what it is, and which arms it has."""
-        return f"<Study {self.name}: {', '.join(self.arms)}>"
+        held = ", ".join(self.arms) if self._many is None else f"{len(self.arms)} arms"
+        return f"<Study {self.name}: {held}>"
 
     def _repr_html_(self) -> str:
         """Return the table and what it says, for notebooks."""
+        from seedscope.report import many as report_many
         from seedscope.report import tables
 
-        shown = tables.rows(self.comparison, self.score)
-        names = tables.columns(shown)
-        cells = [[tables.HEADS[name] for name in names]]
-        cells += [row.cells(names) for row in shown]
+        if (many := self._many) is not None:
+            heads, body = report_many.rows(many)
+            cells = [heads, *body]
+        else:
+            shown = tables.rows(self._each, self.score)
+            names = tables.columns(shown)
+            cells = [[tables.HEADS[name] for name in names]]
+            cells += [row.cells(names) for row in shown]
         rows = "".join(
             "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in row) + "</tr>"
             for row in cells
@@ -143,12 +170,21 @@ class Study:
         name = html.escape(f"{self.name}: {self.score}")
         return f"<b>{name}</b><table>{rows}</table>{text}"
 
+    @property
+    def _many(self) -> "ManyArms | None":
+        from seedscope.analysis.many import ManyArms
+
+        return self.comparison if isinstance(self.comparison, ManyArms) else None
+
+    @property
+    def _each(self) -> "Comparison":
+        return cast("Comparison", self.comparison)
+
     def _known(self, score: str | None) -> str:
-        wanted = score or self.score
-        if wanted not in self.comparison.scores:
-            raise ValueError(
-                f"no score {wanted!r}; there are {', '.join(self.comparison.scores)}"
-            )
+        wanted, many = score or self.score, self._many
+        known = self._each.scores if many is None else many.scores
+        if wanted not in known:
+            raise ValueError(f"no score {wanted!r}; there are {', '.join(known)}")
         return wanted
 
 
@@ -287,10 +323,13 @@ def _of_study(tracking: Any, name: str) -> Study:
 
 
 def _answered(asked: question.Question) -> Study:
+    from seedscope.analysis import many
     from seedscope.analysis.compare import compare as compare_arms
     from seedscope.runs import readers
 
     runs = readers.read(asked)
+    if many.too_many(runs):
+        return Study(many.summarize(runs, asked.metrics, asked.level, asked.target))
     return Study(compare_arms(runs, asked.metrics, asked.level, asked.target))
 
 

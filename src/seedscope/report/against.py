@@ -53,7 +53,7 @@ def rows(found: TwoGroups) -> list[tuple[str, str]]:
             f"P(A {better} than B), ties half",
             percent(chance.value, ends.low, ends.high, ends.approximate),
         ),
-        ("difference in sds (Hedges' g)", _effect(result.effect)),
+        ("difference, in standard deviations of a run", _effect(result.effect)),
     ]
     if result.equivalence is not None:
         table.append(

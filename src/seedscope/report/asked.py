@@ -142,12 +142,17 @@ def _targets(comparison: Comparison) -> Iterator[str]:
         test = f"t({t.dof:.4g}) = {t.t:.3g}, p = {_exact(t.p)}"
         if t.shown is None:
             need = f"; showing a difference of this size takes {t.runs_needed} runs"
+            if t.apart:
+                need = (
+                    "; t and the interval of the mean, which stays in the bounds of "
+                    "the score, point apart so near to a bound"
+                )
             ends = _scaled(unit, t.difference, t.low, t.high)
             off = with_interval(*ends, unit.of_spread, t.approximate)
             yield (
                 f"{arm}: undecided against {goal}; the mean of {score} minus the "
                 f"target is {off} ({test})"
-                f"{need if t.runs_needed else ''}."
+                f"{need if t.runs_needed or t.apart else ''}."
             )
             continue
         praise = f", {'better' if t.shown == better else 'worse'}" if better else ""

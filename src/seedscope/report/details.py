@@ -272,6 +272,11 @@ def _beyond(comparison: Comparison) -> Iterator[Sheet]:
     yield Sheet(title, caption, heads, tuple(rows))
 
 
+METHODS = {
+    "bonett": "Bonett's, for scores that are not normal",
+    "constant": "nothing varies",
+    "none": "one run",
+}
 _NO_ENDS = (float("nan"), float("nan"))
 
 
@@ -285,7 +290,8 @@ def _numbers(comparison: Comparison, score: str) -> Sheet:
         values = (s.median, s.iqr, s.mad, s.minimum, s.maximum, s.range)
         cells = [rounded(unit.scale * v, None) for v in values]
         cv = ratio(100 * s.cv, *_NO_ENDS, "%")
-        method = f"{s.sd_method}{', approximate' if s.approximate else ''}"
+        method = METHODS.get(s.sd_method, s.sd_method)
+        method += ", approximate" if s.approximate else ""
         n = f"{s.replicates}" + (f" + {s.diverged} diverged" if s.diverged else "")
         rows.append((arm.name, n, *cells, cv, method))
     heads = ("arm", "n", "median", "IQR", "MAD", "min", "max", "range", "CV")

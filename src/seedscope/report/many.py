@@ -11,6 +11,7 @@ from seedscope.analysis.many import ManyArms
 from seedscope.report.fitted import fitted
 from seedscope.report.harmless import for_spreadsheets
 from seedscope.report.rounding import percent, probability, rounded, unit_of
+from seedscope.stats.share import holm
 
 ENDS = 5  # arms at either end
 
@@ -87,9 +88,11 @@ def _sentences(found: ManyArms) -> Iterator[str]:
         f"{text}: too many for a row each. output=<folder> writes every arm's numbers "
         "(tables/statistics.csv)."
     )
+    alpha = 1 - found.level
+    if found.target is not None:
+        yield _target(found, lead, alpha)
     if (means := found.means) is None:
         return
-    alpha = 1 - found.level
     told = (
         "The means differ" if means.p < alpha else "The means are not shown to differ"
     )
@@ -107,6 +110,26 @@ def _sentences(found: ManyArms) -> Iterator[str]:
             f"The spreads {told}: Brown-Forsythe's F = {spread.statistic:.4g}, p "
             f"{_equals(spread.p)}."
         )
+    if lead["shares_seeds"].any():
+        yield (
+            "Runs of an arm share seeds: the intervals in the files and the tests here "
+            "count each run as independent, so they promise too much. Up to 50 arms at "
+            "a time get those of their design."
+        )
+
+
+def _target(found: ManyArms, lead: pl.DataFrame, alpha: float) -> str:
+    """Say how many means are shown to lie above and below the target."""
+    unit = unit_of(found.runs.about(found.score))
+    tested = lead.filter(pl.col("target_p").is_not_null())
+    shown = holm(tested["target_p"].to_numpy()) < alpha
+    above = int((shown & (tested["target_t"].to_numpy() > 0)).sum())
+    goal = f"{rounded(unit.scale * (found.target or 0), None)} {unit.of_score}".strip()
+    return (
+        f"Against {goal}: {above:,} means are shown to lie above and "
+        f"{int(shown.sum()) - above:,} below, of {len(tested):,} (t tests, Holm's "
+        "correction over all; target_t and target_p in the files)."
+    )
 
 
 def _equals(p: float) -> str:

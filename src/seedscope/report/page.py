@@ -41,6 +41,8 @@ CAPTIONS = {
     "parts of a whole: each alone may bring back nearly all of it.",
     "scores": "Dot: a run. Diamond: the mean, with its interval.",
     "curves": "The band of the mean holds at all epochs at once.",
+    "profiles": "Share of runs that reach each height, every task counting alike, with "
+    "a pointwise band.",
     "levels": "How far the weights of each level lie from those of the first, over the "
     "epochs; dashed where repeats of the level end in different bits.",
     "noise": "How much the loss jumps from batch to batch within one run, and how far "

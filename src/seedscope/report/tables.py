@@ -249,6 +249,9 @@ def _runs(arm: ArmResult, spread: Spread | None) -> str:
     diverged = arm.diverged if spread is None else spread.diverged
     if diverged:
         extra.append(f"{diverged} diverged")
+    held = 0 if spread is None else spread.replicates
+    if held and (without := arm.runs - held - diverged):
+        extra.append(f"{without} without it")
     if arm.runs < arm.planned:
         extra.append(f"{arm.planned - arm.runs} missing")
     return f"{arm.runs} ({', '.join(extra)})" if extra else str(arm.runs)

@@ -232,6 +232,13 @@ def _of_frame(frame: pl.DataFrame, keys: Keys, said: tuple[str, ...]) -> _Rows:
     if not keys.score:
         keys, line = _chosen(frame, keys)
         said = (*said, line)
+    if mixed := columns.unused(frame, (*keys.taken, *keys.run)):
+        count = frame[mixed[0]].drop_nulls().n_unique()
+        said = (
+            *said,
+            f"not told apart by {_some(mixed)} (groups=[{mixed[0]}] would compare "
+            f"{count} values)",
+        )
     return _stated(_Rows(frame, keys, names, said=said, remarks=repeated_rows(frame)))
 
 
@@ -302,6 +309,7 @@ def _of_curves(
     scores = keys.score or _chosen(frame.drop(_NUMBER), keys)[0].score
     if keys.at is None:
         raise ValueError(_ask(keys.path, trainings, steps, step, scores))
+    frame = _one_row_a_step(frame, step, scores)
     _check_once(frame, step, naming, keys.path)
     numbers = {name: _score(frame[name], keys.path) for name in scores}
     values = pl.DataFrame(
@@ -379,6 +387,30 @@ def _naming(frame: pl.DataFrame, keys: Keys) -> list[str]:
     if not keys.run:
         named += columns.run_columns(frame, (*keys.score, keys.step or "", *named))
     return list(dict.fromkeys(named))
+
+
+def _one_row_a_step(
+    frame: pl.DataFrame, step: str, scores: Sequence[str]
+) -> pl.DataFrame:
+    """Join rows of one training and step that hold different scores.
+
+    Lightning writes what it trained on and what it validated on in rows of their own.
+    """
+    names = frame.columns  # they are data, never looked up: by number from here on
+    plain = frame.rename({name: str(i) for i, name in enumerate(names)})
+    place = [str(names.index(name)) for name in (_NUMBER, step)]
+    if not plain.select(place).is_duplicated().any():
+        return frame
+    held = [pl.col(str(names.index(name))).is_not_null().sum() for name in scores]
+    if max(plain.group_by(place).agg(held).drop(place).max().row(0)) > 1:
+        return frame
+    rest = [name for name in plain.columns if name not in place]
+    joined = plain.group_by(place, maintain_order=True).agg(
+        pl.col(name).drop_nulls().first() for name in rest
+    )
+    return joined.select(plain.columns).rename(
+        dict(zip(plain.columns, names, strict=True))
+    )
 
 
 def _check_once(

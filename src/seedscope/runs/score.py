@@ -70,13 +70,15 @@ def score(
     Args:
         name: as it was logged.
         values: what runs reached; where they pass the bounds that the name promises,
-            neither bounds nor unit are known (an accuracy of 93 is no fraction).
+            neither bounds nor unit are known (an accuracy of 93 is no fraction; up to
+            100 it has the bounds of a percentage).
         better: score -> direction, as the user says; it wins over the name.
     """
     words = _words(name)
     direction, unit, bounds = _lookup([w for w in words if w not in PARTS])
     if any(not bounds[0] <= value <= bounds[1] for value in values):
-        bounds = NO_BOUNDS
+        percent = unit == FRACTION and all(0 <= value <= 100 for value in values)
+        bounds = (0.0, 100.0) if percent else NO_BOUNDS
         unit = "" if unit == FRACTION else unit
     said = better or {}
     direction = said.get(name, said.get(short(name), direction))

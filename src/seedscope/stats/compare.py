@@ -6,7 +6,7 @@ left out on purpose: between equal arms it says "better" in 13-28 % of cases, an
 correction for several tests is not Holm's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,12 @@ from scipy.special import expit, gammaln, logit
 from seedscope.stats.bootstrap import APPROXIMATE_BELOW, LEAST
 from seedscope.stats.interval import Interval, check_level, finite_scores
 from seedscope.stats.shared import share_seeds, shared_mean
-from seedscope.stats.spread import mean_is_rough, sd_of
+from seedscope.stats.spread import (
+    mean_ends,
+    mean_is_rough,
+    sd_of,
+    spread_is_rough,
+)
 
 RESAMPLED_UP_TO = 3_000  # runs of an arm; above, t needs no permutation beside it
 Designs = tuple[np.ndarray | None, np.ndarray | None]  # seeds that an arm's runs share
@@ -103,6 +108,7 @@ def compare(
     permutations: int = 9999,
     lower: bool = False,
     seeds: tuple[np.ndarray, np.ndarray] | None = None,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Comparison:
     """Compare the means of two arms, and how often one beats the other.
 
@@ -118,17 +124,19 @@ def compare(
         seeds: the seed of each source in each run of both arms, shape (replicates,
             sources) each; where runs of an arm share one, the design counts: no
             permutation and no bootstrap then.
+        bounds: that no score can pass: no difference is wider than they are apart.
 
     Raises:
         ValueError: fewer than two runs in an arm, a score that is not finite, unequal
             lengths where paired, or a margin that is not positive.
     """
+    width = bounds[1] - bounds[0]
     a, b = finite_scores(a, 2), finite_scores(b, 2)
     check_level(level)
     smallest = min(1.0, 2 * np.exp(-_log_choose(a.size, b.size)))
     designs = _designs(seeds)
-    unpaired = welch(a, b, level, designs)
-    rows = paired_difference(a, b, level, designs[0]) if paired else None
+    unpaired = welch(a, b, level, designs, width)
+    rows = paired_difference(a, b, level, designs[0], width) if paired else None
     difference = unpaired if rows is None else rows.difference
     shared = _any(designs)
     resampled = not shared and max(a.size, b.size) <= RESAMPLED_UP_TO
@@ -145,7 +153,9 @@ def compare(
         bootstrap=_bootstrap(a, b, rng, level, paired) if resampled else None,
         superiority=superiority(*better, level, designs=designs, paired=paired),
         effect=_effect_size(a, b, level, unpaired if shared else None),
-        equivalence=None if margin is None else equivalence(difference, margin, level),
+        equivalence=None
+        if margin is None
+        else equivalence(difference, margin, level, width),
     )
 
 
@@ -166,6 +176,7 @@ def welch(
     b: np.ndarray,
     level: float = 0.95,
     designs: Designs = (None, None),
+    width: float = np.inf,
 ) -> MeanDifference:
     """Return the difference of two means by Welch's test.
 
@@ -177,6 +188,7 @@ def welch(
         b: scores of the second arm, shape (replicates,).
         level: coverage of the interval.
         designs: for each arm the seeds that its runs share, None where they do not.
+        width: of the range that scores lie in: no difference can be larger.
 
     Reference:
         Welch (1947), Biometrika 34, 28-35.
@@ -195,7 +207,7 @@ def welch(
     rough = any(arm.rough for arm in arms)
     method = "Welch, shared seeds" if _any(designs) else "Welch"
     error = float(np.hypot(*errors))
-    return _difference(difference, error, dof, level, method, rough)
+    return _difference(difference, error, dof, level, method, rough, width)
 
 
 @dataclass(frozen=True)
@@ -220,6 +232,7 @@ def paired_difference(
     b: np.ndarray,
     level: float = 0.95,
     seeds: np.ndarray | None = None,
+    width: float = np.inf,
 ) -> Paired:
     """Return the difference of two means over runs that match row by row.
 
@@ -228,6 +241,7 @@ def paired_difference(
         b: scores of the second arm with the same seeds, row by row.
         level: coverage of the interval.
         seeds: those of the rows, shape (replicates, sources), where rows share some.
+        width: of the range that scores lie in: no difference can be larger.
 
     Raises:
         ValueError: the arms have different lengths.
@@ -247,7 +261,9 @@ def paired_difference(
     if found.error == 0:
         return Paired(_certain(difference, level), correlation, np.nan)
     method = "paired t" if seeds is None else "paired t, shared seeds"
-    result = _difference(difference, found.error, found.dof, level, method, found.rough)
+    result = _difference(
+        difference, found.error, found.dof, level, method, found.rough, width
+    )
     if seeds is not None:
         return Paired(result, correlation, np.nan)
     gain = (np.hypot(*sds) / found.error) ** 2 / rows.size
@@ -347,7 +363,10 @@ def _independent(scores: np.ndarray, seeds: np.ndarray | None) -> int:
 
 
 def equivalence(
-    difference: MeanDifference, margin: float, level: float = 0.95
+    difference: MeanDifference,
+    margin: float,
+    level: float = 0.95,
+    width: float = np.inf,
 ) -> Equivalence:
     """Test whether a difference of means is smaller than a margin.
 
@@ -370,14 +389,11 @@ def equivalence(
         return Equivalence(margin, float(not inside), inside, ends)
     gap = (margin - abs(value)) / difference.error
     p = float(stats.t.sf(gap, difference.dof))
-    half = stats.t.isf(size, difference.dof) * difference.error
-    ends = Interval(
-        float(value - half),
-        float(value + half),
-        narrower,
-        difference.interval.method,
-        difference.interval.approximate,
+    of = difference.interval
+    inner = _difference(
+        value, difference.error, difference.dof, narrower, "", of.approximate, width
     )
+    ends = replace(inner.interval, method=of.method)
     return Equivalence(margin, p, p < size, ends)
 
 
@@ -386,11 +402,27 @@ def _mean(scores: np.ndarray) -> float:
 
 
 def _difference(
-    value: float, error: float, dof: float, level: float, method: str, rough: bool
+    value: float,
+    error: float,
+    dof: float,
+    level: float,
+    method: str,
+    rough: bool,
+    width: float,
 ) -> MeanDifference:
+    """Return the difference by t; on the logit scale where t would leave +-width.
+
+    t and p are then those of that scale: the interval holds 0 exactly where p says so.
+    """
     half = stats.t.ppf((1 + level) / 2, dof) * error
+    low, high = float(value - half), float(value + half)
     statistic = value / error
-    interval = Interval(float(value - half), float(value + half), level, method, rough)
+    if max(-low, high) > width > abs(value):
+        (low, high), scale = mean_ends(value, error, dof, level, (-width, width))
+        part = value / width
+        statistic = np.arctanh(part) * (1 - part**2) * width / error
+        method += scale
+    interval = Interval(low, high, level, method, rough)
     p = 2 * stats.t.sf(abs(statistic), dof)
     return MeanDifference(
         value, interval, float(error), float(statistic), float(dof), float(p)
@@ -490,7 +522,7 @@ def _effect_size(
         return EffectSize(float(g), Interval(low, high, level, "shared seeds", True))
     error = np.sqrt((n + m) / (n * m) + g**2 / (2 * (n + m)))
     half = stats.norm.ppf((1 + level) / 2) * error
-    rough = min(n, m) < 5
+    rough = min(n, m) < 5 or any(spread_is_rough(arm) for arm in (a, b))
     interval = Interval(float(g - half), float(g + half), level, "Hedges", rough)
     return EffectSize(float(g), interval)
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from seedscope.stats.interval import check_level, finite_scores
+from seedscope.stats.spread import mean_ends
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,12 @@ class OneWay:
     approximate: bool  # groups of unequal sizes: the interval of the share is not exact
 
 
-def one_way(scores: np.ndarray, groups: np.ndarray, level: float = 0.95) -> OneWay:
+def one_way(
+    scores: np.ndarray,
+    groups: np.ndarray,
+    level: float = 0.95,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> OneWay:
     """Analyse scores that fall into groups.
 
     Scores are shifted by their mean before anything is squared, so 1e6 + small keeps
@@ -48,6 +54,7 @@ def one_way(scores: np.ndarray, groups: np.ndarray, level: float = 0.95) -> OneW
         scores: shape (runs,).
         groups: the group of each run, any labels, shape (runs,).
         level: coverage of the intervals.
+        bounds: that no score can pass.
 
     Raises:
         ValueError: fewer than two groups, or no group with two runs.
@@ -87,8 +94,8 @@ def one_way(scores: np.ndarray, groups: np.ndarray, level: float = 0.95) -> OneW
     if even:
         variance = between / runs  # exact, also where the component is negative
     error = size * float(np.sqrt(variance))
-    half = float(stats.t.ppf((1 + level) / 2, dofs[0])) * error
     mean = float(centre + size * grand)
+    ends, _ = mean_ends(mean, error, dofs[0], level, bounds)
     with np.errstate(over="ignore", under="ignore"):
         square = float(np.square(size))  # infinite or 0 where it is no number
     return OneWay(
@@ -107,8 +114,8 @@ def one_way(scores: np.ndarray, groups: np.ndarray, level: float = 0.95) -> OneW
         share_high=high,
         mean=mean,
         mean_error=error,
-        mean_low=mean - half,
-        mean_high=mean + half,
+        mean_low=ends[0],
+        mean_high=ends[1],
         level=level,
         approximate=not even,
     )

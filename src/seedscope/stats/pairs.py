@@ -223,7 +223,10 @@ def ensemble_gain(
 
 
 def class_spread(
-    correct: np.ndarray, y: np.ndarray, level: float = 0.95
+    correct: np.ndarray,
+    y: np.ndarray,
+    level: float = 0.95,
+    seeds: np.ndarray | None = None,
 ) -> tuple[ClassSpread, ...]:
     """Return the spread over runs of the accuracy on each class, in label order.
 
@@ -231,6 +234,7 @@ def class_spread(
         correct: 0 or 1, shape (runs, examples).
         y: true class of each example, shape (examples,).
         level: coverage of the intervals.
+        seeds: of the runs, shape (runs, sources); those that share one count as such.
     """
     correct, y = correct_table(correct), np.asarray(y)
     if y.shape != correct.shape[1:]:
@@ -239,7 +243,7 @@ def class_spread(
         ClassSpread(
             int(label),
             int((y == label).sum()),
-            spread(correct[:, y == label].mean(axis=1), level),
+            spread(correct[:, y == label].mean(axis=1), level, 0, seeds),
         )
         for label in np.unique(y)
     )

@@ -31,7 +31,7 @@ from statsmodels.stats.multitest import multipletests
 
 from seedscope.stats.interval import check_level, finite_scores
 from seedscope.stats.shared import share_seeds, shared_mean
-from seedscope.stats.spread import HEAVY_TAILS, log_sd_pseudo_values, sd_of
+from seedscope.stats.spread import log_sd_pseudo_values, sd_of, spread_is_rough
 
 JACKKNIFE_FROM = 7  # runs in the smaller arm
 
@@ -135,7 +135,7 @@ def variance_share(
         high=float(ratio * ends[1]),
         level=level,
         method=method,
-        approximate=any(_shape_breaks(arm, method) for arm in arms),
+        approximate=any(spread_is_rough(arm) for arm in arms),
         replicates=sizes[0],
         replicates_all=sizes[1],
         p=p,
@@ -324,7 +324,7 @@ def _by_design(
         logs.append(2 * np.log(sd))
         errors.append(pseudo.std(ddof=1) / np.sqrt(scores.size) if known else np.inf)
         dofs.append(scores.size - 1)
-        rough.append(_shape_breaks((scores - scores[0]) / sd, "log-sd jackknife"))
+        rough.append(spread_is_rough(scores))
     parts, log_ratio = np.array(errors) ** 2, logs[0] - logs[1]
     ratio, low, high, p = np.exp(log_ratio), 0.0, np.inf, 1.0
     if np.isfinite(parts).all() and parts.any():
@@ -370,12 +370,6 @@ def _jackknife_ends(
     half = stats.t.ppf((1 + level) / 2, dof) * error
     p = 2 * stats.t.sf(abs(centre + log_ratio) / error, dof)
     return np.exp(centre + np.array([-half, half])), float(p)
-
-
-def _shape_breaks(arm: np.ndarray, method: str) -> bool:
-    if method == "F":
-        return bool(arm.size > 2 and stats.shapiro(arm).pvalue < 0.05)
-    return bool(stats.kurtosis(arm, bias=False) > HEAVY_TAILS)
 
 
 def _log_deviation_ratio(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:

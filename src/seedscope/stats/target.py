@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from seedscope.stats.interval import check_level, finite_scores
-from seedscope.stats.spread import sd_of
+from seedscope.stats.spread import mean_ends, mean_is_rough, sd_of
 
 POWER = 0.8  # of the plan
 
@@ -33,13 +33,26 @@ class AgainstTarget:
     p_below: float
     approximate: bool
     runs_needed: int | None  # to show a difference of this size, where it is not shown
+    of_mean: tuple[float, float]  # the mean's own interval, which stays in its bounds
 
     @property
     def shown(self) -> str | None:
-        """Return above or below where the interval leaves the target out."""
+        """Return above or below where both intervals leave the target out."""
+        if self.apart:
+            return None
         if self.low > 0:
             return "above"
         return "below" if self.high < 0 else None
+
+    @property
+    def apart(self) -> bool:
+        """Tell whether t shows a difference and the mean's own interval none, or not.
+
+        They can part near a bound, as an accuracy's near 1: nothing is shown then.
+        """
+        return (self.low <= 0 <= self.high) != (
+            self.of_mean[0] <= self.target <= self.of_mean[1]
+        )
 
 
 def against_target(
@@ -48,6 +61,8 @@ def against_target(
     level: float = 0.95,
     error: float | None = None,
     dof: float | None = None,
+    approximate: bool | None = None,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> AgainstTarget:
     """Test whether the mean of runs is a given number.
 
@@ -57,6 +72,8 @@ def against_target(
         level: coverage of the interval.
         error: standard error of the mean where runs share seeds; None: they do not.
         dof: of that error.
+        approximate: whether that t is not to be counted on.
+        bounds: that no score can pass.
 
     Raises:
         ValueError: fewer than two runs, or the target is no number.
@@ -76,15 +93,12 @@ def against_target(
         ends = (difference, difference)
         return AgainstTarget(
             *(target, scores.size, mean, difference, *ends, level, 0.0),
-            *(nan, free, nan, nan, nan, True, None),
+            *(nan, free, nan, nan, nan, True, None, (mean, mean)),
         )
     t = difference / of_mean
     half = float(stats.t.ppf((1 + level) / 2, free)) * of_mean
     p = float(2 * stats.t.sf(abs(t), free))
-    few = 2 < scores.size < 20
-    rough = few and bool(
-        stats.shapiro((scores - scores[0]) / sd_of(scores)).pvalue < 0.05
-    )
+    rough = mean_is_rough(scores) if approximate is None else approximate
     return AgainstTarget(
         target=target,
         runs=scores.size,
@@ -103,6 +117,7 @@ def against_target(
         runs_needed=None
         if p < 1 - level or not independent
         else _needed(abs(difference) / sd_of(scores), 1 - level),
+        of_mean=mean_ends(mean, of_mean, free, level, bounds)[0],
     )
 
 

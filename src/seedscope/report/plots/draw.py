@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from seedscope.analysis.results import Comparison
 from seedscope.report.plots.curves import plot_curves, plot_noise
 from seedscope.report.plots.look import STYLE, TIP
+from seedscope.report.plots.profiles import plot_profiles
 from seedscope.report.plots.sources import plot_attribution, plot_levels
 from seedscope.report.plots.spreads import plot_scores, plot_shares, plot_spreads
 
@@ -33,6 +34,7 @@ def draw(comparison: Comparison) -> dict[str, Figure]:
             "shares": plot_shares(comparison, score),
             "curves": plot_curves(comparison),
             "noise": plot_noise(comparison.curves),
+            "profiles": plot_profiles(comparison),
         }
     first = comparison.runs.figure
     names = sorted(found, key=lambda name: name != first)

@@ -100,6 +100,29 @@ TWIN = re.compile(r"__(min|max)$", re.I)  # what W&B writes beside a charted mea
 UNNAMED = re.compile(r"^(column \d+|unnamed: ?\d+)$", re.I)
 
 
+def is_index(column: pl.Series) -> bool:
+    """Tell whether numbers only count: 0, 1, 2, ... (or from 1), each equally often."""
+    if not column.dtype.is_integer() or column.null_count() or len(column) < 8:
+        return False
+    counts = column.value_counts()
+    values, often = counts[column.name].sort(), counts["count"]
+    first, last = int(values[0]), int(values[-1])
+    whole = first in (0, 1) and last - first + 1 == len(values) > 2
+    return whole and often.n_unique() == 1
+
+
+def unused(frame: pl.DataFrame, taken: Sequence[str]) -> list[str]:
+    """Return columns of words that would make groups of rows, and are not asked for."""
+    return [
+        name
+        for name, dtype in frame.schema.items()
+        if dtype == pl.String
+        and name not in taken
+        and name.lower().strip() not in (*RUN_NAMES, *STATES, *SETTINGS)
+        and 1 < frame[name].drop_nulls().n_unique() <= len(frame) / 2
+    ]
+
+
 def is_setting(name: str) -> bool:
     """Tell whether numbers under this name are settings or counters, no results."""
     bare = name.lower().strip()
@@ -157,4 +180,6 @@ def scores_among(frame: pl.DataFrame, taken: Sequence[str]) -> tuple[str, ...]:
         if name not in taken and dtype.is_numeric()
     ]
     logged = [name for name in numbers if name.startswith("metrics.")]
-    return tuple(logged or [name for name in numbers if not is_setting(name)])
+    return tuple(
+        logged or [n for n in numbers if not is_setting(n) and not is_index(frame[n])]
+    )

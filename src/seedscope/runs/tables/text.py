@@ -29,6 +29,9 @@ def read_text(path: Path, separator: str | None) -> tuple[pl.DataFrame, list[str
         ValueError: the file is too large, or its rows do not fit its names.
     """
     data, encoding, said = _encoded(unpacked(path))
+    data, remark = _without_remarks(data)
+    if remark:
+        said.append("remarks above the names left out")
     text = data[:LOOKED_AT_BYTES].decode(encoding, errors="ignore")
     if not text.strip():
         raise ValueError(f"table={path} is empty")
@@ -112,6 +115,23 @@ def _names(
     if padded:
         said.append(f"blanks around {', '.join(padded[:5])} left out")
     return names
+
+
+def _without_remarks(data: bytes) -> tuple[bytes, bool]:
+    """Leave out lines of remarks (# ...) above the names; `# a b` may hold the names.
+
+    They do where the line has as many words or cells as the one below it.
+    """
+    rest = data
+    while rest.startswith(b"#") and b"\n" in rest:
+        line, rest = rest.split(b"\n", 1)
+        below = rest.split(b"\n", 1)[0]
+        cells = [line.strip(b"# \r"), below.strip(b" \r")]
+        for mark in (b",", b";", b"\t", b"|", None):
+            first, second = (len(cell.split(mark)) for cell in cells)
+            if first == second > 1 and not below.startswith(b"#"):
+                return data, False
+    return rest, rest is not data
 
 
 def _encoded(data: bytes) -> tuple[bytes, str, list[str]]:
