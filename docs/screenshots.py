@@ -27,6 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 DOCS = Path(__file__).parent
 DESK, PHONE = (1440, 900), (390, 844)  # pixels
+TALL = 1250  # of the study's run: its note holds a figure and tables
 VIEW = "workflowType=machine_learning"  # of a fresh browser: that of training
 COLUMNS = (
     *("params.`arm`", "metrics.`test/accuracy`", "metrics.`test/loss`"),
@@ -142,8 +143,10 @@ def take_mlflow(browser: Browser, address: str, study: Run) -> None:
     page.get_by_text("About this run").wait_for(timeout=PATIENCE)
     if (more := page.get_by_text("Show more", exact=True)).count():
         more.first.click()
+    page.set_viewport_size({"width": DESK[0], "height": TALL})
     settle(page)
     keep(page, "mlflow_study", close=False)
+    page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
 
     of_study = f"tags.%60mlflow.parentRunId%60%20%3D%20%27{study_id}%27"
     listed = f"{place}?{VIEW}&searchFilter={of_study}"
