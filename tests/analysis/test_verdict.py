@@ -197,3 +197,11 @@ def test_a_paper_gets_a_sentence_and_a_row_from_the_same_comparison():
     for text in everywhere(found):
         assert "For a paper: Over 5 and 5 runs with the same seeds" in text
     assert paper.escape("a_b & 50% #1") == "a\\_b \\& 50\\% \\#1"
+
+
+def test_two_that_are_equivalent_are_not_said_to_be_told_apart():
+    rng = np.random.default_rng(0)
+    a, b = (group(name, rng.normal(0.9, 0.004, 10)) for name in "ab")
+    (found,) = compare_groups(a, b, (), 0.95, difference=0.05)
+    assert found.verdict.word == "equivalent"
+    assert "apart" not in answer.of_groups(found).next.line

@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass
 
 from seedscope.analysis.results import Comparison, TwoGroups
+from seedscope.stats.verdict import EQUIVALENT
 
 _KNOWN = "To know each standard deviation to within 20 %"
 _HALVED = "To halve every bracket"
@@ -97,6 +98,8 @@ def after_groups(found: TwoGroups, plan: str | None) -> Step:
         return Step(plan.rstrip("."))
     if found.verdict.apart:
         return Step("Look at how the runs are spread before you choose")
+    if found.verdict.word == EQUIVALENT:
+        return Step("Nothing more is needed: choose by what else counts, such as cost")
     return Step("Nothing more is needed to tell these two apart")
 
 

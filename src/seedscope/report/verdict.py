@@ -16,7 +16,13 @@ from seedscope.stats.compare import MeanDifference
 from seedscope.stats.interval import Interval
 from seedscope.stats.verdict import BETTER, EQUIVALENT, HIGHER, NOT_WORTH, POWER
 
-HOW = {"paired t": "paired by seed", "constant": "nothing varies within the groups"}
+BOUNDED = "on a scale that ends where the scores do"
+HOW = {
+    "paired t": "paired by seed",
+    "paired t, logit": f"paired by seed, {BOUNDED}",
+    "Welch, logit": f"Welch, {BOUNDED}",
+    "constant": "nothing varies within the groups",
+}
 
 
 def decisive(found: TwoGroups) -> list[str]:
