@@ -65,7 +65,9 @@ def test_another_identity_is_another_study_and_is_said(store, change, said, name
     other, (note,) = train(store, "factor=init", *name, **change)
     assert other.startswith("foo-" if named else "test-")
     assert other != first
-    assert note == f"{said} since study {first}: this is another study, {other}"
+    alike = "; engine=sequential trains both alike" if "engine" in change else ""
+    said = f"{said} since study {first}: this is another study, {other}{alike}"
+    assert note == said
     assert train(store, "factor=init", *name, **change) == (other, [])
     assert train(store, "factor=init", *name) == (first, [])
     assert len(logged(store)) == 6

@@ -223,12 +223,12 @@ def two_heads(input_shape):
     )
 
 
-def parts(examples=90, batched=True, shuffled=False):
+def parts(examples=90, batched=True, shuffled=False, fixed=None):
     x, y = blobs(examples)
     whole = tf.data.Dataset.from_tensor_slices((x, y))
     made = [whole.take(60), whole.skip(60).take(15), whole.skip(75)]
     if shuffled:
-        made[0] = made[0].shuffle(60)
+        made[0] = made[0].shuffle(60, seed=fixed)
     return tuple(one.batch(16) if batched else one for one in made)
 
 
@@ -292,3 +292,90 @@ def many_classes():
 
 def words():
     return blobs(20)[0], np.array(["cat", "dog"] * 10)
+
+
+# ---- what no rule of a layer tells --------------------------------------------------
+
+
+def far(examples=60):
+    """Blobs so far apart that a softmax is 0 or 1 to the last bit."""
+    x, y = blobs(examples)
+    return 60 * x, y
+
+
+class _NoisyStep(keras.Model):
+    def train_step(self, data):
+        x, y = data
+        return super().train_step((x + tf.random.normal(tf.shape(x)), y))
+
+
+def noisy_step(input_shape, outputs):
+    return _functional(input_shape, layers.Dense(8), outputs, _NoisyStep)
+
+
+class _Coder(keras.Model):
+    """Steps of its own and no call, as public examples of autoencoders have it."""
+
+    def __init__(self, coder):
+        super().__init__()
+        self.coder = coder
+        self.seed = keras.random.SeedGenerator()
+        self.mean = keras.metrics.Mean("loss")
+
+    @property
+    def metrics(self):
+        return [self.mean]
+
+    def _noted(self, x, noise):
+        loss = ops.mean(ops.square(x - self.coder(x + noise)))
+        self.mean.update_state(loss)
+        return loss
+
+    def train_step(self, x):
+        with tf.GradientTape() as tape:
+            loss = self._noted(x, keras.random.normal(ops.shape(x), seed=self.seed))
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.optimizer.apply_gradients(
+            zip(gradients, self.trainable_weights, strict=True)
+        )
+        return {"loss": self.mean.result()}
+
+    def test_step(self, x):
+        self._noted(x, 0.0)
+        return {"loss": self.mean.result()}
+
+
+def without_a_call(input_shape):
+    made = _Coder(autoencoder(input_shape))
+    made.compile("adam")
+    return made
+
+
+def without_scores(input_shape, outputs):
+    class Trained(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = plain(input_shape, outputs)
+
+        def train_step(self, data):
+            return {}
+
+    return Trained()
+
+
+def alone(examples=60):
+    return blobs(examples)[0]
+
+
+def folder(path):
+    """Images in a folder for each class, read by Keras' own loader."""
+    options = {"image_size": (8, 8), "batch_size": 8, "verbose": False}
+    load = keras.utils.image_dataset_from_directory
+    return load(path, **options), load(path, shuffle=False, **options)
+
+
+def of_images(input_shape, outputs):
+    return keras.Sequential(
+        [keras.Input(input_shape), layers.Rescaling(1 / 255),
+         layers.GlobalAveragePooling2D(), layers.Dense(outputs, "softmax")]
+    )  # fmt: skip

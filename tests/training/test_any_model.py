@@ -1,5 +1,6 @@
 """Any model and data that Keras fits is trained as Keras trains it, or is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -38,10 +39,15 @@ def by_keras(run, **compiled):
     weight = {int(k): v for k, v in (loop.class_weight or {}).items()}
     history = []
     if isinstance(examples, Streams):
-        feed = examples.fresh(loop.batch_size)
+        feed = examples.fresh(loop.batch_size, run.seeds)
+        if isinstance(feed["train"], keras.utils.PyDataset):
+            feed["train"] = InOrder(feed["train"], run.seeds["shuffle"], loop.epochs)
         fitted = model.fit(
             feed["train"], epochs=loop.epochs, shuffle=False, verbose=0,
             validation_data=feed.get("validation"),
+            callbacks=[keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, _: setattr(feed["train"], "epoch", epoch)
+            )],
         )  # fmt: skip
         history = fitted.history["loss"]
         scores = model.evaluate(feed["test"], verbose=0, return_dict=True)
@@ -69,12 +75,30 @@ def by_keras(run, **compiled):
     return flat, scores, history
 
 
+class InOrder(keras.utils.PyDataset):
+    """The batches of a PyDataset in the orders that the source `shuffle` draws."""
+
+    epoch = 0
+
+    def __init__(self, batches, seed, epochs):
+        super().__init__()
+        self.batches = batches
+        self.orders = epoch_orders(seed, len(batches), epochs, "epoch")
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, place):
+        return self.batches[int(self.orders[self.epoch][place])]
+
+
 def _rows(tree, order):
     return keras.tree.map_structure(lambda array: array[order], tree)
 
 
 CE, MSE = "sparse_categorical_crossentropy", "mse"
 HEADS = {"kind": CE, "size": MSE}
+EAGER = "runtime.compilation=eager"
 ONE_SIZE = "loop.batch_size=25"  # a smaller batch is the last of each epoch
 KINDS = [
     (("own_compute_loss", "blobs"), CE),
@@ -92,6 +116,9 @@ KINDS = [
     (("plain", "parts"), CE),
     (("plain", "parts", "+data.batched=false"), CE),
     (("plain", "sequences"), CE),
+    (("plain", "far", EAGER), CE),
+    (("coupled_batch", "blobs", EAGER), CE),
+    (("plain", "one_hot", "loop.loss=dice", EAGER), "dice"),
 ]
 
 
@@ -163,6 +190,14 @@ REFUSED = [
     ),
     (("compiled_by_the_user", "blobs"), "Keras does not train this as it is: Incompat"),
     (("plain", "blobs", "loop.callbacks=[early]"), "early names no _target_"),
+    (("plain", "parts", "factor=shuffle"), "comes in one order, whatever the seed"),
+    (
+        ("plain", "parts", "factor=shuffle", "+data.shuffled=true", "+data.fixed=3"),
+        "comes in one order, whatever the seed",
+    ),
+    (("plain", "parts", "loop.shuffle=once"), "shuffle there, or return arrays"),
+    (("own_train_step", "blobs", "factor=dropout"), "the model has no stochastic"),
+    (("without_scores", "blobs"), "neither a call nor a test_step"),
 ]
 
 
@@ -222,6 +257,50 @@ def test_a_dataset_that_shuffles_follows_the_source_shuffle():
     assert first.digests["data"] == second.digests["data"]
     assert first.weights_sha256[0] == second.weights_sha256[0]
     assert first.weights_sha256[-1] != second.weights_sha256[-1]
+
+
+def test_each_batch_has_its_own_loss_and_one_of_several_outputs_its_answers():
+    run = run_of("two_heads", "two_targets", ONE_SIZE, EAGER)
+    trace = loops.train(run)
+    raw = trace.batch["loss"].reshape(2, -1)
+    sizes = [25, len(load(run).parts.train) - 25]
+    means = np.average(raw, axis=1, weights=sizes)
+    np.testing.assert_allclose(means, trace.train["loss"], rtol=1e-5)
+    assert trace.facts["predictions_of"] == "output kind"
+    right = trace.predictions.labels == trace.predictions.targets
+    assert trace.test["kind_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("model", ["noisy_step", "without_a_call"])
+def test_what_a_step_of_ones_own_draws_follows_dropout(model):
+    data = "alone" if model == "without_a_call" else "blobs"
+    overrides = ("factor=dropout", "loop.epochs=1", EAGER)
+    run = run_of(model, data, *overrides)
+    first, again = loops.train(run), loops.train(run)
+    seeds = {**run.seeds, "dropout": 5}
+    other = loops.train(replace(run, seeds=seeds))
+    assert first.weights_sha256 == again.weights_sha256
+    assert first.weights_sha256[0] == other.weights_sha256[0]
+    assert first.weights_sha256[-1] != other.weights_sha256[-1]
+    assert set(first.batch) == {"loss"}
+
+
+def test_the_order_of_a_folder_follows_shuffle_and_what_it_holds_does_not(tmp_path):
+    rng = np.random.default_rng(0)
+    for kind in "abc":
+        (tmp_path / kind).mkdir()
+        for number in range(6):
+            image = rng.integers(0, 255, (8, 8, 3)).astype("float32")
+            keras.utils.save_img(tmp_path / kind / f"{number}.png", image)
+    run, other = plan(
+        "model=own", f"model._target_={CASES}.of_images", "data=own",
+        f"data._target_={CASES}.folder", f"+data.path={tmp_path}", "factor=shuffle",
+        "replicates=2", "loop.epochs=1", EAGER,
+    )  # fmt: skip
+    first, second = loops.train(run), loops.train(other)
+    assert first.digests["order"] != second.digests["order"]
+    assert first.digests["data"] == second.digests["data"]
+    assert first.weights_sha256[0] == second.weights_sha256[0]
 
 
 def test_the_table_of_what_trains_names_every_door():

@@ -1,10 +1,10 @@
 """One engine for all arms of a job: they compare only where they were trained alike."""
 
 import pytest
-from composing import plan
+from composing import plan, read
 
 from seedscope.study.words import Engine
-from seedscope.training.choice import choose
+from seedscope.training.choice import choose, of_sweep
 
 AUTO = Engine("auto", workers=1, group_size=None, keep_weights="none", again=False)
 
@@ -42,3 +42,12 @@ def test_groups_are_for_the_runs_of_an_arm_that_are_planned(name):
     engine = Engine(name, workers=1, group_size=None, keep_weights="none")
     runs = plan("factor=batch_size", "replicates=7")
     assert choose(engine, runs, print).planned == 7
+
+
+def test_all_jobs_of_a_sweep_are_trained_alike():
+    grouped, alone = read("factor=init"), read("factor=threads")
+    assert "runtime.intra_op_threads" in of_sweep([grouped, alone])
+    assert of_sweep([grouped, grouped]) is None
+    assert of_sweep([alone, alone]) is None  # each of them says why
+    asked = read("factor=threads", "engine=sequential")
+    assert of_sweep([grouped, asked]) is None

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from seedscope.commands import overrides
 from seedscope.runs import question
 from seedscope.study import functions as sent
+from seedscope.training import choice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -222,11 +223,17 @@ def train(
     if tracking_uri is not None:
         given.append(_word("tracking.uri", tracking_uri))
     jobs, swept = overrides.jobs(given)
-    made: dict[str, command.Trained] = {}
-    for job in jobs:
+
+    def config_of(job: Sequence[str]) -> tuple[DictConfig, str | None]:
         config = overrides.composed("train", job, hydra=True)
         preset = config.hydra.runtime.choices.get("study")
-        config = _with_functions(config, functions)
+        return _with_functions(config, functions), preset
+
+    if choice.of_sweep([command.read(config_of(job)[0]) for job in jobs]):
+        jobs = [[*job, "engine.name=sequential"] for job in jobs]
+    made: dict[str, command.Trained] = {}
+    for job in jobs:
+        config, preset = config_of(job)
         trained = command.train(config, swept, preset)
         made[trained.study_id] = trained
     if len(made) > 1:

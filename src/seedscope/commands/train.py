@@ -44,13 +44,14 @@ from seedscope.commands.overrides import (
 )
 from seedscope.commands.sweep import Place
 from seedscope.commands.typed import as_typed
+from seedscope.report.harmless import console as harmless_console
 from seedscope.study import budget, code, identity, paper, places, settings
 from seedscope.study.characters import harmless
 from seedscope.study.plan import plan_runs
 from seedscope.study.secrets import redacted
 from seedscope.study.words import Run, Study, Tracking
 from seedscope.trace.trace import Trace
-from seedscope.training import engines, trouble
+from seedscope.training import choice, engines, trouble
 from seedscope.training.launch import launchers
 
 if TYPE_CHECKING:
@@ -94,7 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         sweep = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{token_hex(3)}"
         words.append(f"tracking.sweep={sweep}")
-        tracking = _check(words)
+        tracking, studies = _check(words)
+        if why := choice.of_sweep(studies):
+            words.append("engine.name=sequential")
+            line = f"  all jobs are trained one by one, to be compared: {why}"
+            harmless_console(stderr=True).print(line, style="yellow", markup=False)
         sweep_of_jobs.count(words)
         failed: list[dict] = []
         try:
@@ -168,7 +173,7 @@ def _train(study: Study, number: int) -> Trained:
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
     from seedscope.commands.progress import plan, show, starting
-    from seedscope.training import cache, choice
+    from seedscope.training import cache
 
     starting(place)
     cache.use(study.engine.keep_programs)
@@ -321,27 +326,37 @@ class Failures:
             )
 
 
-def _check(words: Sequence[str]) -> Tracking:
-    """Refuse what can be seen on paper, before anything slow; return where it goes."""
+def _check(words: Sequence[str]) -> tuple[Tracking, list[Study]]:
+    """Refuse what can be seen on paper, before anything slow.
+
+    Returns:
+        where the runs go, and a study for each value that a sweep takes.
+    """
     check_sweep(words)
     config = composed("train", words)
-    many = swept_values(words)
+    many, studies = swept_values(words), list[Study]()
     for number, choices in enumerate(many):
         others = [own[0] for own in (*many[:number], *many[number + 1 :])]
-        for choice in choices[:FIRST]:
-            _read(composed("train", [*fixed(words), *others, choice]))
+        for value in choices[:FIRST]:
+            job = [*fixed(words), *others, value]
+            studies.append(read(composed("train", job)))
     check_door(config)
     if not many:  # what is swept may be what makes a configuration whole
-        _read(config)
-    return settings.tracking(config)
+        read(config)
+    return settings.tracking(config), studies
 
 
-def _read(config: DictConfig) -> None:
-    """Read one job as it will be read."""
+def read(config: DictConfig) -> Study:
+    """Read one job as it will be read, on paper.
+
+    Raises:
+        ValueError: a key, type or value is wrong, or the parts do not fit each other.
+    """
     study = settings.read(config, "checked")
     engines.check(study.engine.name)
     launchers.check(study.launcher.name)
     paper.check_size(len(study.arms), study.replicates)
+    return study
 
 
 def _run_jobs(words: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from seedscope.study import identity as identities
 from seedscope.study.words import Identity, Study
 
 TAG = "seedscope.identity"
+ENGINE = "its engine"  # in words, where that differs
 CODE = "code/digests.json"  # artifact: module -> SHA-256
 PLANNED = "seedscope.planned"  # tag: runs of an arm that engine and width were for
 
@@ -51,9 +52,10 @@ def settle(
     if chosen not in held and held:
         newest = max(held.values(), key=lambda run: run.info.start_time)
         what = _what_differs(store, newest, identity, modules)
+        alike = "; engine=sequential trains both alike" if ENGINE in what else ""
         notes.append(
             f"{what} changed since study {_name(newest)}: this is another study, "
-            f"{chosen}"
+            f"{chosen}{alike}"
         )
     if chosen in held and (others := _other_arms(store, held[chosen], identity, arms)):
         text = json.dumps([chosen, sorted(others.items())])

@@ -130,7 +130,7 @@ def recording(seed: int) -> Iterator[Recording]:
     with ExitStack() as stack:
         stack.enter_context(_fresh_names())
         for owner, name, new in patches:
-            stack.enter_context(_replaced(owner, name, new))
+            stack.enter_context(replaced(owner, name, new))
         yield recorded
 
 
@@ -189,7 +189,8 @@ def _fresh_names() -> Iterator[None]:
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
+def replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
+    """Put something in the place of `owner.name` meanwhile."""
     own = vars(owner).get(name)
     setattr(owner, name, new)
     try:

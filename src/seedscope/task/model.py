@@ -156,6 +156,13 @@ def make_model(options: Mapping[str, Any], sample: Any, classes: Any) -> keras.M
             f"model._target_={options['_target_']} must return a keras.Model, got "
             f"{type(model).__name__}"
         )
+    if not answers(model):
+        if not model.weights:
+            raise ValueError(
+                f"{type(model).__name__} has no call and no weights before its first "
+                "step: build its layers in the function that makes it"
+            )
+        return model
     if not model.name[0].isalnum():  # of a class _Mine: TensorFlow takes no such scope
         model.name = model.name.lstrip("_") or "model"
     try:
@@ -166,6 +173,11 @@ def make_model(options: Mapping[str, Any], sample: Any, classes: Any) -> keras.M
             f"examples of shape {shape}: {str(error).strip()}"
         ) from None
     return model
+
+
+def answers(model: keras.Model) -> bool:
+    """Tell whether a model has a `call`; one with steps of its own may have none."""
+    return type(model).call is not keras.Model.call
 
 
 # ---- whose value it is ------------------------------------------------------------
@@ -308,7 +320,7 @@ def _unnamed(
 ) -> draws_of.Unnamed:
     """Return what a user's model draws besides; ours draw by their layers alone."""
     target = options["_target_"]
-    if target.startswith("seedscope."):
+    if target.startswith("seedscope.") or not answers(model):
         return draws_of.Unnamed(draws=False)
     return draws_of.unnamed(
         model, sample, seed, f"model._target_={target}", _key(options, sample, None)

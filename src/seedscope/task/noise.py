@@ -38,9 +38,9 @@ def start(seed: int, model: keras.Model) -> None:
         generator.reset_from_seed(stream_seed(seed, "generator", ordinal))
 
 
-def stray(seed: int, ordinal: int) -> np.ndarray:
+def stray(seed: int, ordinal: int, where: str = "stray") -> np.ndarray:
     """Return the state, before its first draw, of a generator that no layer holds."""
-    return np.asarray([stream_seed(seed, "stray", ordinal), 0], np.uint32)
+    return np.asarray([stream_seed(seed, where, ordinal), 0], np.uint32)
 
 
 def unnamed(model: keras.Model, sample: Any, seed: int, name: str, key: str) -> Unnamed:
@@ -65,21 +65,21 @@ def _found_out(model: keras.Model, sample: Any, seed: int, name: str) -> Unnamed
     Raises:
         ValueError: under one seed it answers twice otherwise.
     """
-    own = {id(generator) for generator in _named(model)}
-    with _noted() as used, left_alone(model):
+    own = {id(generator) for generator in named(model)}
+    with noted() as used, left_alone(model):
         _answer(model, sample, seed)
     states = tuple(g.state for g in used if id(g) not in own)
     elsewhere = stream_seed(seed, "elsewhere")
     first, again, other = (
         _repeated(model, sample, one, states) for one in (seed, seed, elsewhere)
     )
-    if not all(map(_close, first, again)):
+    if not all(map(close, first, again)):
         raise ValueError(
             f"{name} draws numbers that no seed reaches while it is called (such as "
             "np.random.default_rng() or tf.random.Generator of its module): draw with "
             "np.random, tf.random or keras.random, which follow the source dropout"
         )
-    return Unnamed(not all(map(_close, first, other)), states)
+    return Unnamed(not all(map(close, first, other)), states)
 
 
 def _repeated(
@@ -97,7 +97,8 @@ def _answer(model: keras.Model, sample: Any, seed: int) -> list[np.ndarray]:
     return [np.asarray(part) for part in keras.tree.flatten(outputs)]
 
 
-def _close(one: np.ndarray, other: np.ndarray) -> bool:
+def close(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether two outcomes are the same but for rounding."""
     if one.shape != other.shape:
         return False
     if one.dtype.kind not in "fc":
@@ -117,7 +118,7 @@ def left_alone(model: keras.Model) -> Iterator[None]:
 
 
 @contextmanager
-def _noted() -> Iterator[list[keras.random.SeedGenerator]]:
+def noted() -> Iterator[list[keras.random.SeedGenerator]]:
     """Note every generator of Keras that is asked meanwhile, but for the global one."""
     used: dict[int, keras.random.SeedGenerator] = {}
     original = keras.random.SeedGenerator.next
@@ -136,7 +137,8 @@ def _noted() -> Iterator[list[keras.random.SeedGenerator]]:
         listed.extend(used.values())
 
 
-def _named(model: keras.Model) -> Iterator[keras.random.SeedGenerator]:
+def named(model: keras.Model) -> Iterator[keras.random.SeedGenerator]:
+    """Yield the generators that a model's layers hold."""
     for layer in model._flatten_layers():
         yield from getattr(layer, "_seed_generators", ())
 

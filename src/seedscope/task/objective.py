@@ -13,6 +13,7 @@ from seedscope.task.data.labels import Labels
 from seedscope.task.parts import made_or_itself
 
 CLASSIFIERS = ("classification", "binary", "one_hot", "many")
+OF_CLASSES = ("crossentropy", "hinge", "dice", "tversky", "kl_divergence")
 BINARY = ("binary_crossentropy", "binary_focal_crossentropy")  # losses of 0 and 1
 
 
@@ -145,7 +146,7 @@ def _task_of_zeros_and_ones(
     classes = {"one_hot": "one_hot", "many": "many", "zero_one": "binary"}[labels.kind]
     name = loss if isinstance(loss, str) else _snake(loss["_target_"])
     if loss != "auto":
-        told = "crossentropy" in name or "hinge" in name or "accuracy" in metrics
+        told = any(word in name for word in OF_CLASSES) or "accuracy" in metrics
         binary = name in BINARY and classes == "one_hot"
         chosen = ("many" if binary else classes) if told else "regression"
     elif logits or _look_like_shares(outputs, classes):
@@ -306,9 +307,11 @@ def _probabilities(logits: np.ndarray, each: bool) -> np.ndarray:
     return exponents / exponents.sum(axis=1, keepdims=True)
 
 
-def batch_values(objective: Objective, loss: Any, y: Any, outputs: Any) -> Any:
+def batch_values(
+    objective: Objective, loss: Any, y: Any, outputs: Any, dtype: Any = tf.float32
+) -> Any:
     """Return a batch's own loss and metrics, shape (1 + metrics,)."""
     values = [tf.reduce_mean(m(y, outputs)) for m in objective.metrics.values()]
     # Keras divides a loss by the number of replicas that will be summed.
     loss *= tf.distribute.get_strategy().num_replicas_in_sync
-    return tf.stack([tf.cast(value, tf.float32) for value in (loss, *values)])
+    return tf.stack([tf.cast(value, dtype) for value in (loss, *values)])

@@ -3,21 +3,37 @@
 A source without effect has no spread to measure.
 """
 
+from collections.abc import Callable, Mapping
+
 from seedscope.study.words import Run
 from seedscope.task.data.load import uses_data_seed
 from seedscope.task.model import Built
 
+NO_ORDER = (
+    "its Dataset comes in one order, whatever the seed; add .shuffle(n) without a seed "
+    "in the function that makes it, or return arrays"
+)
+Trials = Mapping[str, Callable[[], bool]]
 
-def check_sources(run: Run, built: Built) -> None:
+
+def check_sources(run: Run, built: Built, trials: Trials | None = None) -> None:
     """Refuse a run that varies one source only, where that source changes nothing.
+
+    Args:
+        run: about to be trained.
+        built: its model.
+        trials: of sources whose effect only a trial shows, whether they have one; a
+            trial costs, so it is made where nothing else has an effect.
 
     Raises:
         ValueError: it says why the source has no effect and what to change.
     """
-    reasons = without_effect(run, built)
-    if run.vary and all(source in reasons for source in run.vary):
-        source = run.vary[0]
-        raise ValueError(f"factor.vary={list(run.vary)}: {reasons[source]}")
+    reasons, trials = without_effect(run, built), trials or {}
+    if not run.vary or any(s not in {*reasons, *trials} for s in run.vary):
+        return
+    if not any(trials[source]() for source in run.vary if source in trials):
+        why = reasons.get(run.vary[0], NO_ORDER)
+        raise ValueError(f"factor.vary={list(run.vary)}: {why}")
 
 
 def without_effect(run: Run, built: Built) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from seedscope.study.words import Engine, Run, Settings
+from seedscope.study.words import Engine, Run, Settings, Study
 
 LOOPS = ("fit", "train_on_batch", "custom")  # which train to the same bits
 GROUPED = {  # the runtime settings that compiled groups can have
@@ -38,15 +38,31 @@ def choose(engine: Engine, runs: Sequence[Run], note: Callable[[str], None]) -> 
         return replace(engine, planned=planned)
     if engine.name != "auto":
         return engine
-    arms = list({run.arm: run.settings for run in runs}.values())
-    loops = {settings.loop.name for settings in arms}
-    reasons = [reason for settings in arms if (reason := own_loop(settings))]
-    if len(loops) > 1:
-        reasons.insert(0, f"the loops {', '.join(sorted(loops))} are compared")
-    if not reasons:
+    why = _only_keras(list({run.arm: run.settings for run in runs}.values()))
+    if why is None:
         return replace(engine, planned=planned)
-    note(f"trained one by one: {reasons[0]}")
+    note(f"trained one by one: {why}")
     return replace(engine, name="sequential")
+
+
+def of_sweep(studies: Sequence[Study]) -> str | None:
+    """Return why all jobs of a sweep are trained one by one, or None.
+
+    Their arms are compared. Where the settings of some need Keras' own loop and those
+    of others do not, each job for itself would choose another engine.
+    """
+    if any(study.engine.name != "auto" for study in studies):
+        return None
+    found = [_only_keras([arm.settings for arm in s.arms]) for s in studies]
+    reasons = [why for why in found if why]
+    return reasons[0] if reasons and None in found else None
+
+
+def _only_keras(arms: Sequence[Settings]) -> str | None:
+    loops = {settings.loop.name for settings in arms}
+    if len(loops) > 1:
+        return f"the loops {', '.join(sorted(loops))} are compared"
+    return next((why for settings in arms if (why := own_loop(settings))), None)
 
 
 def own_loop(settings: Settings) -> str | None:

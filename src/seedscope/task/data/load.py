@@ -11,7 +11,7 @@ for a part (task/data/streams.py). What the loader itself draws follows the sour
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
@@ -35,6 +35,7 @@ from seedscope.task.data.arrays import (
     named,
     take,
 )
+from seedscope.task.data.draws import drawing
 from seedscope.task.data.labels import Labels, labels_of
 from seedscope.task.data.split import Parts, split
 from seedscope.task.data.streams import Streams
@@ -126,7 +127,7 @@ def load(run: Run) -> Examples | Streams:
     whole = _load_whole(options, run.seeds["data"])
     if isinstance(whole, Streams):
         _check_not_split(run)
-        return whole.of_run(lambda: _call(settings.data, run.seeds))
+        return whole
     return _examples(run, whole)
 
 
@@ -174,11 +175,15 @@ def uses_data_seed(run: Run) -> bool:
         return True
     if run.settings.data["_target_"].startswith("seedscope."):
         return False
-    options = json.dumps(run.settings.data, sort_keys=True)
-    seed = run.seeds["data"]
+    return _follows_seed(json.dumps(run.settings.data, sort_keys=True))
+
+
+@lru_cache(maxsize=8)
+def _follows_seed(options_json: str) -> bool:
+    """Tell whether a loader makes other data under another seed; asked once of each."""
     digests = [
         whole.digests["data"] if isinstance(whole, Streams) else whole.digest
-        for whole in (_load_whole(options, s) for s in (seed, stream_seed(seed, "2")))
+        for whole in (_load_whole(options_json, seed) for seed in (1, 2))
     ]
     return digests[0] != digests[1]
 
@@ -196,20 +201,16 @@ class _Whole:
     batch_size: int | None
 
 
-def _call(options: Mapping[str, Any], seeds: Mapping[str, int]) -> Any:
-    """Call a loader with the generators that it may use set to the run's seeds.
-
-    TensorFlow's seed is that of the order: tf.data shuffles by it. Layers of Keras that
-    the loader makes, for its maps, take theirs from Python's generator.
-    """
-    keras.utils.set_random_seed(stream_seed(seeds["data"], "loader"))
-    streams.seed_tensorflow(seeds)
-    return call(options, "data", seed=seeds["data"])
+def _call(options: Mapping[str, Any], seeds: Mapping[str, int]) -> tuple[Any, bool]:
+    """Call a loader with a run's seeds; tell whether its pipelines repeat draws."""
+    with drawing(seeds) as repeats:
+        return call(options, "data", seed=seeds["data"]), repeats()
 
 
 def forget() -> None:
     """Have data loaded anew: a file may have changed since."""
     _load_whole.cache_clear()
+    _follows_seed.cache_clear()
 
 
 @lru_cache(maxsize=2)
@@ -217,12 +218,16 @@ def _load_whole(options_json: str, seed: int) -> _Whole | Streams:
     options = json.loads(options_json)
     where = f"data._target_={options['_target_']}"
     seeds: dict[str, int] = {"data": seed, "shuffle": seed, "augmentation": seed}
-    loaded = _call(options, seeds)
+    loaded, repeats = _call(options, seeds)
     parts = _parts(loaded, where)
     batch_size = None
     if all(map(streams.is_stream, parts)):
         if len(parts) > 1:
-            return streams.described(parts, where)
+            return replace(
+                streams.described(parts, where),
+                repeats=repeats,
+                again=lambda seeds: _call(options, seeds)[0],
+            )
         (read, batch_size) = streams.read_lone(parts[0], where)
         parts = [read]
     names = streams.PARTS.get(len(parts), ("",))

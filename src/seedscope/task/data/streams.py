@@ -3,21 +3,19 @@
 A *stream* is a finite tf.data.Dataset, a PyDataset or any object with a length that
 yields batches anew each time it is walked through. One that is returned alone is read
 into arrays, which can be split, if two passes over it agree. Each run gets streams of
-its own: the loader is called again, with TensorFlow's seed set to the run's `shuffle`,
-which `Dataset.shuffle` without a seed draws from.
+its own: the loader is called again, and its draws follow the run's seeds (draws.py).
+The batches of a PyDataset come in an order that `fit` draws: here the run's `shuffle`.
 """
 
 import hashlib
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from seedscope.study.seeds import stream_seed
 from seedscope.task.data.arrays import (
     Tree,
     check_finite,
@@ -46,7 +44,8 @@ class Streams:
     targets: Tree  # y of the same examples
     digests: Mapping[str, str]
     batched: bool  # False: its elements are single examples
-    again: Callable[[], Any] | None = None  # makes the streams of one run
+    repeats: bool = False  # an operation in it draws the same in every epoch
+    again: Callable[[Mapping[str, int]], Any] | None = None  # seeds -> streams
 
     @property
     def classes(self) -> int:
@@ -64,23 +63,18 @@ class Streams:
             return self.steps["train"]
         return -(-self.sizes["train"][0] // (batch_size or ALL))
 
-    def of_run(self, again: Callable[[], Any]) -> "Streams":
-        """Return the same, to be made anew by a run."""
-        return replace(self, again=again)
+    def fresh(self, batch_size: int | None, seeds: Mapping[str, int]) -> dict[str, Any]:
+        """Return streams of batches that nothing has walked through yet.
 
-    def fresh(self, batch_size: int | None) -> dict[str, Any]:
-        """Return streams of batches that nothing has walked through yet."""
-        made = self.again() if self.again else tuple(self.parts.values())
+        Args:
+            batch_size: of a Dataset of single examples.
+            seeds: source -> seed of the run that they are for.
+        """
+        made = self.again(seeds) if self.again else tuple(self.parts.values())
         return {
             name: stream if self.batched else stream.batch(batch_size or ALL)
             for name, stream in zip(self.parts, made, strict=True)
         }
-
-
-def seed_tensorflow(seeds: Mapping[str, int]) -> None:
-    """Set the seeds that tf.data and the layers in its maps take at construction."""
-    tf.random.set_seed(stream_seed(seeds["shuffle"], "loader"))
-    random.seed(stream_seed(seeds["augmentation"], "loader"))
 
 
 def is_stream(loaded: Any) -> bool:
@@ -112,11 +106,45 @@ def order_of(stream: Any) -> str:
     return _in_order(stream)
 
 
+def is_walked(stream: Any) -> bool:
+    """Tell whether a stream of batches is one that only we made a PyDataset of."""
+    return isinstance(stream, _Walked)
+
+
 def fed_to_keras(stream: Any) -> Any:
     """Return a stream as something that Keras takes."""
     if isinstance(stream, tf.data.Dataset | keras.utils.PyDataset):
         return stream
     return _Walked(stream)
+
+
+class Ordered(keras.utils.PyDataset):
+    """A PyDataset whose batches come in planned orders, one for each epoch."""
+
+    def __init__(self, stream: keras.utils.PyDataset, orders: np.ndarray) -> None:
+        """Take a stream, and the places of its batches, shape (epochs, batches)."""
+        super().__init__(
+            workers=stream.workers,
+            use_multiprocessing=stream.use_multiprocessing,
+            max_queue_size=stream.max_queue_size,
+        )
+        self._stream = stream
+        self._orders = orders
+        self.epoch = 0  # Keras' own calls do not count: it looks at a batch first
+
+    def __len__(self) -> int:
+        return self._orders.shape[1]
+
+    def __getitem__(self, place: int) -> Any:
+        return self._stream[int(self._orders[self.epoch][place])]
+
+    def on_epoch_begin(self) -> None:
+        """Tell the stream."""
+        self._stream.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        """Tell the stream."""
+        self._stream.on_epoch_end()
 
 
 class _Walked(keras.utils.PyDataset):

@@ -226,15 +226,14 @@ class _Keras:
         return found + self._scored()
 
     def _scored(self) -> list[Number]:
-        goal, chunk = self._task.objective, self._chunk
+        chunk = self._chunk
         present = chunk.present.numpy()[0] > 0
         x, y = (tf.constant(v.numpy()[0][present]) for v in (chunk.x, chunk.y))
-        outputs, extra = self._task.forward(x)
-        loss = np.asarray(goal.loss(y, outputs), np.float64) + np.asarray(extra)
-        values = [Number("", np.asarray(outputs)), Number("", loss)]
-        for metric in goal.metrics.values():
-            values.append(Number("", np.asarray(metric(y, outputs), np.float64).mean()))
-        return values
+        outputs, scores = self._task.forward(x, y)
+        scores = np.array(scores)
+        scores[0] += scores[-1]  # the sum of regularization losses
+        values = [np.asarray(outputs), *scores[:-1]]
+        return [Number("", value) for value in values]
 
     def _all(self) -> list[Any]:
         return [*self._variables, *self._task.optimizer.variables]

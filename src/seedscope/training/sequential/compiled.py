@@ -14,11 +14,15 @@ import numpy as np
 
 from seedscope.study.words import Run
 from seedscope.task.goals import goals, made_loss, made_metrics
-from seedscope.task.model import Built
+from seedscope.task.model import Built, answers
 from seedscope.task.noise import left_alone
 from seedscope.task.optimizer import adapted, build_optimizer, told
 from seedscope.task.step import asked_for, own_steps
 
+STEP_BY_STEP = (
+    "steps_per_execution=1 instead of what the model's function compiled: each step is "
+    "recorded, and what is computed is the same"
+)
 _trained: WeakSet[Any] = WeakSet()  # optimizers of the runs before
 
 
@@ -47,6 +51,11 @@ def compile_as_asked(
             f"{type(model).__name__} has its own compile: call it in the function that "
             "makes the model"
         )
+    elif not answers(model):
+        raise ValueError(
+            f"{type(model).__name__} has no call: compile it in the function that "
+            "makes it"
+        )
     else:
         with left_alone(model):  # a layer may draw at rest as well
             outputs = keras.tree.map_structure(np.asarray, model(x, training=False))
@@ -63,6 +72,9 @@ def compile_as_asked(
     if model.optimizer is not None:
         _trained.add(model.optimizer)
     _set_compilation(run, built)
+    if model.steps_per_execution != 1:  # they would run on into the next epoch
+        model.steps_per_execution = 1
+        said = (*said, STEP_BY_STEP)
     facts = {"loss": _named(loss)}
     if model.optimizer is not None:
         facts["optimizer"] = told(model.optimizer, {})

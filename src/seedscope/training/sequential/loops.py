@@ -42,8 +42,8 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
         if why or isinstance(examples, Streams):
             return own.train(run, examples, built, why or "", keep_weights)
         task = prepare(run, examples, lambda *_: built)
+        recorder = Recorder(task)
         noise.start(run.seeds["dropout"], built.model)  # loading may have drawn
-        recorder = Recorder(task.built.model, task.forward, task.objective, examples)
         started = time.perf_counter()
         recorder.start(keep_weights, run.settings.loop.patience)
         _loop(task, recorder)

@@ -60,7 +60,7 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
     drawn = draws()
     seed()  # what was looked at leaves the generators as a script would find them
     task = prepare(run, examples, _as_written)
-    recorder = Recorder(task.built.model, task.forward, task.objective, examples)
+    recorder = Recorder(task)
     started = time.perf_counter()
     recorder.start(keep_weights, run.settings.loop.patience)
     orders = _loop(task, recorder)

@@ -1,14 +1,16 @@
 """Train a run that is not plain: by Keras' own `fit` and `evaluate`, as it came.
 
 Own steps, compiled models, several inputs, weighted examples, callbacks, Datasets: what
-they do to a batch only Keras knows. So nothing is recorded but what Keras reports: the
-running means after each batch, the means of each epoch, and one evaluation at the end.
-Everything that is drawn still follows the run's seeds.
+they do to a batch only Keras knows. So what is recorded is what Keras reports (running
+means after each batch, the means of each epoch, one evaluation at the end) and each
+batch's own loss, of which its gradient is taken. Everything that is drawn still follows
+the run's seeds.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -18,21 +20,26 @@ import tensorflow as tf
 from seedscope.study.seeds import UNPERTURBED
 from seedscope.study.words import Run
 from seedscope.task import noise
-from seedscope.task.data.arrays import is_one, joined
+from seedscope.task.data.arrays import count
 from seedscope.task.data.load import Examples
-from seedscope.task.data.streams import Streams, batches, fed_to_keras, order_of
-from seedscope.task.model import Built
-from seedscope.task.objective import answers_of
-from seedscope.task.orders import batch_bounds, epoch_orders
+from seedscope.task.data.streams import Ordered, Streams, batches
+from seedscope.task.model import Built, answers
 from seedscope.task.parts import call, is_target
-from seedscope.task.sources import check_sources
-from seedscope.trace.trace import Predictions, Trace, digest, on_test
+from seedscope.task.sources import check_sources, without_effect
+from seedscope.task.step import own_steps
+from seedscope.trace.trace import Trace, on_test
 from seedscope.training import runtime
+from seedscope.training.sequential import own_draws, own_feed
 from seedscope.training.sequential.compiled import compile_as_asked
+from seedscope.training.sequential.own_answers import predictions_of
 from seedscope.training.sequential.own_record import OwnRecord, scalars
-from seedscope.training.sequential.pipeline import planned_batches, rows_in_batches
+from seedscope.training.sequential.raw_loss import RawLoss
 
 QUIET: Any = 0  # a stub wants a word
+REPEATS = (
+    "a function of the Dataset draws by tf.random: with a seed it draws the same in "
+    "every epoch; a layer of Keras in its place (keras.layers.RandomFlip) does not"
+)
 SCRIPT = "or train by your own program with script.path=my_train.py"
 
 
@@ -52,19 +59,25 @@ def train(
         ValueError: the run asks for what Keras' own methods do not do.
     """
     _check(run, examples, why)
-    check_sources(run, built)
+    _check_scored(built.model)
     model, loop = built.model, run.settings.loop
-    if isinstance(examples, Streams):
-        feed, steps, order = _streams(run, examples)
-    else:
-        feed, steps, order = _planned(run, examples)
+    feed, steps, order = own_feed.feed_of(run, examples)
     facts, said = compile_as_asked(
         run, built, examples.sample, examples.sample_targets, steps * loop.epochs
     )
-    record = OwnRecord(model, keep, loop.patience)
+    trials: dict[str, Callable[[], bool]] = {}
+    if own_draws.may_draw(model) and "dropout" in without_effect(run, built):
+        batch = own_feed.a_batch(examples)
+        trials["dropout"] = partial(own_draws.draws, run, examples, batch)
+    if isinstance(examples, Streams):
+        said = (*said, *([REPEATS] if examples.repeats else []))
+        for source in ("shuffle", "augmentation"):
+            trials[source] = partial(own_feed.follows, source, run, examples, order)
+    check_sources(run, built, trials)
+    record, raw = OwnRecord(model, keep, loop.patience), RawLoss()
     noise.start(run.seeds["dropout"], model)
     started = time.perf_counter()
-    with _told_in_a_line():
+    with _told_in_a_line(), raw.kept(model):
         if loop.name == "fit":
             at_once = None if isinstance(examples, Streams) else steps
             _fit(run, model, feed, at_once, record)
@@ -73,15 +86,17 @@ def train(
     seconds = time.perf_counter() - started
     record.end()
     scores = scalars(model.evaluate(feed["test"], verbose=QUIET, return_dict=True))
+    predictions, of = predictions_of(run, model, examples, feed["test"])
     return Trace(
         run=run,
         scores=on_test(scores),
         steps_per_epoch=steps,
+        batch=(record.reported() if loop.name != "fit" else {}) | raw.values(),
         batch_reported=record.reported(),
         train=record.train(),
         val=record.validation(),
         weights_sha256=tuple(record.sha256),
-        predictions=_predictions(run, model, examples, feed["test"]),
+        predictions=predictions,
         digests=dict(examples.digests) | {"order": order},
         seconds=seconds,
         facts={
@@ -90,6 +105,7 @@ def train(
             "engine": "sequential",
             **built.facts(),
             **facts,
+            **of,
             "trained_by_keras": why,
         },
         weights=record.kept(),
@@ -121,6 +137,15 @@ def _check(run: Run, examples: Examples | Streams, why: str) -> None:
             )
 
 
+def _check_scored(model: keras.Model) -> None:
+    """Refuse a model that nothing can be asked of after it is trained."""
+    if not answers(model) and "test_step" not in own_steps(model):
+        raise ValueError(
+            f"{type(model).__name__} has neither a call nor a test_step, so there is "
+            f"nothing to score it by; write a test_step that returns scores, {SCRIPT}"
+        )
+
+
 @contextmanager
 def _told_in_a_line() -> Iterator[None]:
     """Say what TensorFlow stumbles over without its frames."""
@@ -133,57 +158,6 @@ def _told_in_a_line() -> Iterator[None]:
             f"Keras does not train this as it is: {said[-1]}; see whether the targets, "
             "the outputs and the loss fit each other"
         ) from error
-
-
-# ---- what it is fed with ------------------------------------------------------------
-
-
-def _planned(run: Run, examples: Examples) -> tuple[dict[str, Any], int, str]:
-    """Return the feeds of arrays in their planned order, the steps, the order."""
-    loop, runtime_ = run.settings.loop, run.settings.runtime
-    rows = len(examples.parts.train)
-    bounds = batch_bounds(rows, loop.batch_size, loop.drop_remainder)
-    size = bounds[0][1]
-    if loop.patience and not len(examples.parts.validation):
-        raise ValueError("loop.patience needs validation data: raise split.validation")
-    orders = epoch_orders(
-        run.seeds["shuffle"], rows, loop.epochs, loop.shuffle, loop.shuffle_buffer
-    )
-    parts = {name: _given(examples.part(name)) for name in ("train", "test")}
-    train = planned_batches(
-        runtime_.input_pipeline,
-        parts["train"],
-        orders,
-        size,
-        loop.drop_remainder,
-        run.seeds["augmentation"],
-    )
-    feed = {"train": train, "test": rows_in_batches(parts["test"], size)}
-    if len(examples.parts.validation):
-        held = _given(examples.part("validation"))
-        feed["validation"] = rows_in_batches(held, size)
-    return feed, len(bounds), digest([orders])
-
-
-def _given(part: tuple[Any, Any, Any]) -> tuple[Any, ...]:
-    """Return x, y and weights up to the last that there is."""
-    x, y, weights = part
-    if weights is not None:
-        return x, y, weights
-    return (x,) if y is None else (x, y)
-
-
-def _streams(run: Run, examples: Streams) -> tuple[dict[str, Any], int, str]:
-    """Return the feeds of Datasets as they stand, the steps, the first pass' order."""
-    loop = run.settings.loop
-    if loop.patience and "validation" not in examples.parts:
-        raise ValueError(
-            "loop.patience needs validation data: return (train, validation, test)"
-        )
-    size = loop.batch_size
-    order = order_of(examples.fresh(size)["train"])
-    feed = {n: fed_to_keras(s) for n, s in examples.fresh(size).items()}
-    return feed, examples.steps_in(size), order
 
 
 # ---- the loops ----------------------------------------------------------------------
@@ -207,8 +181,18 @@ def _fit(
         class_weight=_class_weight(run),
         shuffle=False,
         verbose=QUIET,
-        callbacks=[*own, record.callback()],
+        callbacks=[*own, record.callback(), _turning(feed["train"])],
     )
+
+
+def _turning(stream: Any) -> keras.callbacks.Callback:
+    """Return a callback that turns planned batches over to the order of each epoch."""
+
+    def turn(epoch: int, logs: dict | None) -> None:
+        if isinstance(stream, Ordered):
+            stream.epoch = epoch
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=turn)
 
 
 def _callback(options: Any) -> keras.callbacks.Callback:
@@ -229,15 +213,16 @@ def _callback(options: Any) -> keras.callbacks.Callback:
 def _train_on_batch(
     run: Run, model: keras.Model, feed: Mapping[str, Any], steps: int, record: OwnRecord
 ) -> None:
-    """Train by one call of `train_on_batch` per step; metrics start anew each epoch.
+    """Train by one call of `train_on_batch` per step; each reports its own batch.
 
     The planned batches of arrays are one walk over all epochs; a stream is walked anew.
     """
     weight = _class_weight(run)
     walk = iter(())
-    for _ in range(run.settings.loop.epochs):
-        model.reset_metrics()
-        logs: dict[str, Any] = {}
+    for epoch in range(run.settings.loop.epochs):
+        if isinstance(feed["train"], Ordered):
+            feed["train"].epoch = epoch
+        seen, sizes = list[dict[str, float]](), list[int]()
         for step in range(steps):
             part = next(walk, None)
             if part is None and step == 0:
@@ -245,8 +230,13 @@ def _train_on_batch(
                 part = next(walk, None)
             if part is None:
                 break
-            logs = model.train_on_batch(*part, weight, return_dict=True)
-            record.batch(logs)
+            seen.append(scalars(model.train_on_batch(*part, weight, return_dict=True)))
+            sizes.append(count(part[0]))
+            record.batch(seen[-1])
+        if isinstance(feed["train"], keras.utils.PyDataset):
+            feed["train"].on_epoch_end()
+        names = seen[0] if seen else ()
+        logs = {n: np.average([s[n] for s in seen], weights=sizes) for n in names}
         if "validation" in feed:
             held = model.evaluate(feed["validation"], verbose=QUIET, return_dict=True)
             logs = logs | {f"val_{name}": value for name, value in held.items()}
@@ -259,27 +249,3 @@ def _class_weight(run: Run) -> dict[int, float] | None:
     if not given:
         return None
     return {int(number): float(weight) for number, weight in given.items()}
-
-
-# ---- its answers --------------------------------------------------------------------
-
-
-def _predictions(
-    run: Run, model: keras.Model, examples: Examples | Streams, test: Any
-) -> Predictions | None:
-    """Return the answers on the test set, where each is one row of numbers."""
-    outputs, targets = [], []
-    for x, y, _ in batches(test):
-        answer = model.predict_on_batch(x)
-        if not is_one(answer) or np.ndim(answer) != 2:
-            return None
-        outputs.append(np.asarray(answer))
-        targets.append(y)
-    whole = np.concatenate(outputs)
-    from_logits = run.settings.model.get("from_logits")
-    y = joined(targets)
-    answers, labels, truth = answers_of(examples.labels, y, whole, from_logits)
-    rows = (
-        np.arange(len(whole)) if isinstance(examples, Streams) else examples.test_rows
-    )
-    return Predictions(rows, truth, answers.astype(np.float32), labels)

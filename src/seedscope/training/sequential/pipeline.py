@@ -55,14 +55,14 @@ def planned_batches(
             )
         return examples.batch(batch_size, drop_remainder)
 
-    def gathered(chosen: tf.Tensor) -> tuple[Any, ...]:
+    def gathered(chosen: tf.Tensor) -> Any:
         def rows(tree: Any) -> Any:
             return keras.tree.map_structure(lambda a: tf.gather(a, chosen), tree)
 
         batch = rows(features)
         if kind in ("serial", "parallel"):
             batch = keras.tree.map_structure(_noisy, batch)
-        return batch, *map(rows, others)
+        return keras.utils.pack_x_y_sample_weight(batch, *map(rows, others))
 
     calls = READERS if kind == "parallel" else None
     epochs = tf.data.Dataset.from_tensor_slices(orders)
@@ -71,7 +71,7 @@ def planned_batches(
 
 def rows_in_batches(arrays: tuple[Any, ...], batch_size: int) -> tf.data.Dataset:
     """Return arrays in stored order, as `fit` and `evaluate` take them apart."""
-    made = tuple(_as_tuples(tree) for tree in arrays)
+    made = keras.utils.pack_x_y_sample_weight(*map(_as_tuples, arrays))
     return tf.data.Dataset.from_tensor_slices(made).batch(batch_size).prefetch(2)
 
 

@@ -1,7 +1,7 @@
 """What a run is prepared as: everything it trains with, before its first step."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Task:
     built: Built
     objective: Objective
     optimizer: keras.optimizers.Optimizer
-    forward: Callable[[Any], tuple[Any, Any]]
+    forward: Callable[[Any, Any], tuple[Any, Any]]
     x: np.ndarray
     y: np.ndarray
     orders: np.ndarray  # (epochs, examples)
@@ -78,7 +78,9 @@ def prepare(run: Run, examples: Examples, builder: Builder = build) -> Task:
         optimizer=build_optimizer(
             settings.optimizer, loop.schedule, len(bounds) * loop.epochs
         ),
-        forward=answer(built.model, x, settings.runtime.compilation == "eager"),
+        forward=answer(
+            built.model, goal, (x, y), settings.runtime.compilation == "eager"
+        ),
         x=x,
         y=y,
         orders=orders,
@@ -144,16 +146,28 @@ def compile_model(task: Task) -> Any:
 
 
 def answer(
-    model: keras.Model, like: np.ndarray, eager: bool
-) -> Callable[[Any], tuple[Any, Any]]:
-    """Return a function from examples to (outputs, sum of regularization losses)."""
+    model: keras.Model, goal: Objective, like: Sequence[np.ndarray], eager: bool
+) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """Return a function from x and y to the model's outputs and their scores at rest.
 
-    def forward(x: Any) -> tuple[Any, Any]:
+    The scores are loss, metrics and the sum of regularization losses, shape (2 +
+    metrics,). They are computed where the outputs are, as `evaluate` does: a loss sees
+    there what went into the softmax, and a probability of 0 is not cut off.
+
+    Args:
+        model: built.
+        goal: its loss and metrics.
+        like: x and y of the types that will come.
+        eager: compute step by step, not in a compiled graph.
+    """
+
+    def forward(x: Any, y: Any) -> tuple[Any, Any]:
         outputs = model(x, training=False)
+        scores = batch_values(goal, goal.loss(y, outputs), y, outputs, tf.float64)
         extra: Any = keras.ops.sum(model.losses) if model.losses else 0.0
-        return outputs, tf.cast(extra, tf.float64)
+        return outputs, tf.concat([scores, [tf.cast(extra, tf.float64)]], axis=0)
 
     if eager:
         return forward
-    shape = [None, *like.shape[1:]]
-    return tf.function(forward, input_signature=[tf.TensorSpec(shape, like.dtype)])
+    specs = [tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in like]
+    return tf.function(forward, input_signature=specs)

@@ -1,7 +1,7 @@
 """Keep what the batches and epochs of one run leave, while it trains."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.study.words import Run
-from seedscope.task.data.load import Examples
-from seedscope.task.objective import Objective
+from seedscope.task.noise import left_alone
 from seedscope.task.optimizer import told
 from seedscope.trace.trace import Predictions, Trace, digest, on_test
 from seedscope.training import runtime
@@ -28,18 +27,15 @@ def stopped(losses: Sequence[float], patience: int) -> bool:
 class Recorder:
     """The growing record of one run; `Trace` is made of it at the end."""
 
-    def __init__(
-        self,
-        model: keras.Model,
-        forward: Callable[[Any], tuple[Any, Any]],
-        objective: Objective,
-        examples: Examples,
-    ) -> None:
-        self.names = ("loss", *objective.metrics)
+    def __init__(self, task: Task) -> None:
+        examples = task.examples
+        self.names = ("loss", *task.objective.metrics)
         self.sha256: list[str] = []
-        self._model = model
-        self._forward = forward
-        self._objective = objective
+        self._model = task.built.model
+        self._forward = task.forward
+        self._objective = task.objective
+        with left_alone(task.built.model):  # a layer may draw at rest as well
+            self._at_once = _at_once(task)
         self._validation = (examples.x_validation, examples.y_validation)
         self._dtype = keras.config.floatx()
         self._raw: list[np.ndarray] = []
@@ -75,20 +71,18 @@ class Recorder:
     ) -> tuple[np.ndarray, dict[str, float]]:
         """Return the outputs for x and the loss and metrics against y, at rest."""
         x = x.astype(self._dtype, copy=False) if x.dtype.kind == "f" else x
-        chunks = [
-            self._forward(tf.constant(x[i : i + CHUNK]))
-            for i in range(0, len(x), CHUNK)
-        ]
-        outputs = tf.concat([outputs for outputs, _ in chunks], axis=0)
-        sizes = [len(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
-        extra = np.average([float(e) for _, e in chunks], weights=sizes)
-        targets = tf.constant(self._objective.targets(y))
-        loss: Any = self._objective.loss(targets, outputs)
-        scores = {"loss": float(loss) + extra}
-        for name, metric in self._objective.metrics.items():
-            values = np.asarray(metric(targets, outputs), np.float64)
-            scores[name] = float(values.mean())
-        return outputs.numpy(), scores
+        y = self._objective.targets(y)
+        outputs, scores, sizes = [], [], []
+        for first in range(0, len(x), self._at_once):
+            rows = slice(first, first + self._at_once)
+            answers, values = self._forward(tf.constant(x[rows]), tf.constant(y[rows]))
+            outputs.append(answers.numpy())
+            scores.append(values.numpy())
+            sizes.append(len(answers))
+        means = np.average(scores, axis=0, weights=sizes)
+        means[0] += means[-1]  # the sum of regularization losses
+        named = zip(self.names, map(float, means), strict=False)
+        return np.concatenate(outputs), dict(named)
 
     def step_seconds(self) -> float | None:
         """Return the mean seconds from step to step after the first epoch.
@@ -134,6 +128,31 @@ class Recorder:
         if self._keep_weights != "none":
             flat = [v.ravel().astype(self._dtype) for v in values]
             self._weights.append(np.concatenate(flat))
+
+
+def _at_once(task: Task) -> int:
+    """Return how many examples are scored at once.
+
+    Where a batch scores otherwise than its halves (examples of a batch see each other,
+    a loss is no mean), scores are means over batches, as Keras makes them.
+    """
+    x, y = task.x[:32], task.y[:32]
+    half = len(x) // 2
+
+    def scored(rows: slice) -> list[np.ndarray]:
+        return [np.asarray(part, np.float64) for part in task.forward(x[rows], y[rows])]
+
+    whole = scored(slice(None))
+    if not half or not all(np.isfinite(part).all() for part in whole):
+        return CHUNK
+    one, other = scored(slice(half)), scored(slice(half, None))
+    outputs = np.concatenate([one[0], other[0]])
+    scores = np.average([one[1], other[1]], axis=0, weights=[half, len(x) - half])
+    alike = all(
+        np.allclose(a, b, rtol=1e-3, atol=1e-4 * (1 + np.abs(b).max()))
+        for a, b in zip((outputs, scores), whole, strict=True)
+    )
+    return CHUNK if alike else task.bounds[0][1]
 
 
 def recording(
