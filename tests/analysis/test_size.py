@@ -11,6 +11,7 @@ from rich.console import Console
 from seedscope.analysis import many
 from seedscope.analysis.compare import compare
 from seedscope.analysis.two_groups import compare_groups
+from seedscope.report import answer, terminal
 from seedscope.report import many as report
 from seedscope.runs.files import Keys, read_table
 from seedscope.runs.table import Runs
@@ -30,8 +31,9 @@ def runs_of(scores, arms, **columns):
 
 
 def printed(found):
-    console = Console(file=io.StringIO(), width=100)
+    console = Console(file=io.StringIO(), width=400)
     report.show(found, console)
+    terminal.show_answer(answer.of_many(found), console)
     return console.file.getvalue()
 
 
