@@ -5,7 +5,7 @@ import polars as pl
 
 from seedscope.analysis.results import ArmCurves, Curve, Noise, Parting
 from seedscope.runs.table import Runs
-from seedscope.stats.curves import Bands, bands, divergence, first_reach, fluctuation
+from seedscope.stats.curves import Bands, bands, batch_noise, divergence, first_reach
 from seedscope.trace.curves import BLOCK, POINTS, read_curves
 
 WINDOW = 5  # steps of the line that batch noise is measured around
@@ -107,10 +107,10 @@ def _noise(
         slice(start, start + size) for start in range(0, len(steps) - size + 1, size)
     ]
     middle = np.array([steps[block].mean() for block in blocks])
-    within = [fluctuation(values[:, b], True, WINDOW, level) for b in blocks]
+    within = [batch_noise(values[:, block], WINDOW) for block in blocks]
     smooth = np.stack([values[:, block].mean(axis=1) for block in blocks], axis=1)
     between: Bands = bands(smooth, level)
-    rms = np.array([np.sqrt((f.batch_noise**2).mean()) for f in within])
+    rms = np.array([np.sqrt((noise**2).mean()) for noise in within])
     return Noise("batch/loss", middle, rms, between, batches=size, cut=cut)
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from seedscope.claims.statistics import RATIOS, STATISTICS
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is
 EXPECTS = ("above", "below", "equal", "different")
 
 
@@ -73,7 +74,7 @@ def read_claims(folder: Path, wanted: Sequence[str]) -> list[Claim]:
 
 
 def _read(path: Path) -> Claim:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     where = f"conf/claim/{path.name}"
     cases = tuple(_made(Case, c, where) for c in content.pop("cases", ()))
     claim = _made(Claim, {**content, "cases": cases}, where)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import hydra
@@ -103,6 +104,12 @@ def spread_of(tracking: Tracking, study_id: str, arms: Sequence[str]) -> float:
     tables = runs.arms()
     held = [scores_of(tables[arm], lead)[0] for arm in arms if arm in tables]
     return max((float(np.std(s, ddof=1)) for s in held if len(s) > 1), default=np.nan)
+
+
+def ahead() -> None:
+    """Import what compares, while there is something else to wait for."""
+    import_module("seedscope.commands.answer")
+    import_module("seedscope.commands.verdicts")
 
 
 def answer_question(asked: question.Question) -> None:

@@ -12,8 +12,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -63,6 +63,8 @@ FOLDER = Path("outputs")  # of the sweeps, as conf/train.yaml says
 TRACE_FLAG = "--trace"  # shows errors in the user's code with all their frames
 FIRST = 50  # values of a sweep that are composed before it starts
 
+_left: list[Callable[[], object]] = []  # jobs whose last runs are being stored
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -100,11 +102,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             words.append("engine.name=sequential")
             line = f"  all jobs are trained one by one, to be compared: {why}"
             harmless_console(stderr=True).print(line, style="yellow", markup=False)
+        if studies and not any("hydra" in word for word in words):
+            _warm(studies[0])
         sweep_of_jobs.count(words)
         failed: list[dict] = []
         try:
             _run_jobs(words)
         finally:
+            while _left:
+                _left.pop(0)()
             failed = _failures(sweep)
             if failed:
                 _show_as_missing(tracking, sweep, failed)
@@ -121,15 +127,40 @@ def job(config: DictConfig) -> float:
     A job that fails does not stop the others of its sweep; its spread is NaN.
     """
     context = cast(DictConfig, HydraConfig.get())
-    try:
+
+    def begin_job() -> float:
         preset = context.runtime.choices.get("study")
-        made = train(config, swept(context), preset, _number(context))
+        finish = begin(config, swept(context), preset, _number(context))
+        if _is_plain(context):
+            from seedscope.store.beside import later
+
+            stored = later(finish)
+            _left.append(lambda: counted(lambda: bool(stored.result())))
+            return math.nan  # which nobody reads
+        made = finish()
         return compare.spread_of(made.tracking, made.study_id, made.arms)
-    except Exception as error:
-        if (line := told(error)) is None:
-            raise
-        _keep_failure(context, config, line)
-        return math.nan
+
+    def counted(do: Callable[[], float]) -> float:
+        try:
+            return do()
+        except Exception as error:
+            if (line := told(error)) is None:
+                raise
+            _keep_failure(context, config, line)
+            return math.nan
+
+    return counted(begin_job)
+
+
+def _is_plain(context: DictConfig) -> bool:
+    """Tell whether jobs run here, one after the other, and nobody seeks their spread.
+
+    Then the last runs of a job are stored while the next job trains.
+    """
+    plugins = (context.launcher, context.sweeper)
+    return all(
+        str(p["_target_"]).rpartition(".")[2].startswith("Basic") for p in plugins
+    )
 
 
 def train(
@@ -150,6 +181,13 @@ def train(
         ValueError: a key, type or value is wrong, or the parts do not fit each other.
         RuntimeError: a training process failed.
     """
+    return begin(config, swept, preset, number)()
+
+
+def begin(
+    config: DictConfig, swept: tuple[str, ...], preset: str | None, number: int
+) -> Callable[[], Trained]:
+    """Train as `train` does; what is returned waits until all runs are stored."""
     check_door(config)
     study = settings.read(config, study_name(config, swept, preset), swept)
     if study.factor.fresh_process:  # how far apart repeats end is the question
@@ -163,7 +201,7 @@ def _number(context: DictConfig) -> int:
     return context.job.num if many == "MULTIRUN" else 0
 
 
-def _train(study: Study, number: int) -> Trained:
+def _train(study: Study, number: int) -> Callable[[], Trained]:
     engines.check(study.engine.name)
     launchers.check(study.launcher.name)
     runs = plan_runs(study)
@@ -173,70 +211,90 @@ def _train(study: Study, number: int) -> Trained:
 
     # From here on it takes seconds: nothing above imports MLflow or TensorFlow.
     from seedscope.commands.progress import plan, show, starting
-    from seedscope.training import cache
 
     starting(place)
-    cache.use(study.engine.keep_programs)
-    if not study.factor.fresh_process:
-        launchers.load(study.launcher.name).warm(runs[0].settings.runtime, study.engine)
+    _warm(study)
     engine = choice.choose(study.engine, runs, notes.append)
     samples = identity.samples(study)
     found = launchers.ask(samples, engine)  # while MLflow is imported
     from seedscope.commands.identity import begun, settled
     from seedscope.store import cost
+    from seedscope.store.beside import Storing, later
     from seedscope.store.log import open_study
     from seedscope.store.store import connect
 
     store = connect(study.tracking)
+    compare.ahead()
     answer = begun(store, study, samples, engine, found())
     study, runs, more = settled(store, study, runs, answer, modules)
     engine = study.engine
     failed = Failures(len(runs))
-    with (
-        open_study(store, study, runs) as log,
-        show(study, len(runs), len(log.missing), place) as progress,
-    ):
-        for text in [*notes, *more, *log.notes]:
-            progress.note(text)
-        begun_now = log.planned == engine.planned  # else it was told another day
-        log.tell([*notes, *answer.notes, *(answer.told if begun_now else ())])
-        engine = replace(engine, planned=log.planned)
-        together, made = engine.name == "batched", list[Trace]()
-        launcher = launchers.load(study.launcher.name)
-        slots = launcher.slots(engine, study.launcher, progress.note)
-        known = cost.known_cost(store, log.study_id, engine.name)
-        before = cost.size(store, log.study_id)
-        if log.missing:
-            progress.note(plan(budget.blocks(log.missing, study.design), known))
-        each = known.seconds if known else None
-        for _ in _stages(study, log, place, progress, each):
-            for share in log.shares(slots, answer.together, progress.note):
-                with failed.counted(engine.name == "script", share, log):
-                    for traces in launchers.train(
-                        share,
-                        engine,
-                        study.launcher,
-                        study.factor.fresh_process,
-                        progress.note,
-                    ):
-                        log.add(traces)
-                        progress.advance(traces)
-                        made += _digests_of(traces) if together else []
-        if known is None or progress.later is not None:
-            _keep_cost(store, log.study_id, engine.name, progress, before)
-        if again := control.unequal(made):
-            progress.note("the control failed in groups: it is repeated one by one")
-            alone = launchers.train(
-                again,
-                replace(engine, name="sequential"),
-                study.launcher,
-                study.factor.fresh_process,
-                progress.note,
-            )
-            log.blame(control.blamed([trace for group in alone for trace in group]))
-    failed.raise_if_any()
-    arms = tuple(dict.fromkeys(run.arm for run in runs))
-    return Trained(study.tracking, log.study_id, arms, log.stored)
+    with ExitStack() as opened:
+        log = opened.enter_context(open_study(store, study, runs))
+        storing = opened.enter_context(Storing(log))
+        with show(study, len(runs), len(log.missing), place) as progress:
+            for text in [*notes, *more, *log.notes]:
+                progress.note(text)
+            begun_now = log.planned == engine.planned  # else it was told another day
+            log.tell([*notes, *answer.notes, *(answer.told if begun_now else ())])
+            engine = replace(engine, planned=log.planned)
+            together, made = engine.name == "batched", list[Trace]()
+            launcher = launchers.load(study.launcher.name)
+            slots = launcher.slots(engine, study.launcher, progress.note)
+            known = cost.known_cost(store, log.study_id, engine.name)
+            before = later(lambda: cost.size(store, log.study_id))
+            if log.missing:
+                progress.note(plan(budget.blocks(log.missing, study.design), known))
+            each = known.seconds if known else None
+            for _ in _stages(study, log, place, progress, each):
+                for share in log.shares(slots, answer.together, progress.note):
+                    with failed.counted(engine.name == "script", share, log):
+                        for traces in launchers.train(
+                            share,
+                            engine,
+                            study.launcher,
+                            study.factor.fresh_process,
+                            progress.note,
+                        ):
+                            storing.add(traces)
+                            progress.advance(traces)
+                            made += _digests_of(traces) if together else []
+            if again := control.unequal(made):
+                progress.note("the control failed in groups: it is repeated one by one")
+                alone = launchers.train(
+                    again,
+                    replace(engine, name="sequential"),
+                    study.launcher,
+                    study.factor.fresh_process,
+                    progress.note,
+                )
+                log.blame(control.blamed([trace for group in alone for trace in group]))
+        trained, later_runs = progress.trained, progress.later
+        seconds = progress.each if later_runs is None else later_runs
+        log.leave()
+        left = opened.pop_all()
+
+    def finish() -> Trained:
+        with left:
+            storing.wait()
+            if trained and (known is None or later_runs is not None):
+                size = before.result()
+                _keep_cost(store, log.study_id, engine.name, trained, seconds, size)
+        failed.raise_if_any()
+        arms = tuple(dict.fromkeys(run.arm for run in runs))
+        return Trained(study.tracking, log.study_id, arms, log.stored)
+
+    return finish
+
+
+def _warm(study: Study) -> None:
+    """Start a process that trains ahead of its work: TensorFlow imports for long."""
+    from seedscope.training import cache
+
+    cache.use(study.engine.keep_programs)
+    if not study.factor.fresh_process:
+        runtime = study.arms[0].settings.runtime
+        launchers.load(study.launcher.name).warm(runtime, study.engine)
 
 
 def _stages(
@@ -275,18 +333,20 @@ def _stages(
 
 
 def _keep_cost(
-    store: "Store", study_id: str, engine: str, progress: "Shown", before: int | None
+    store: "Store",
+    study_id: str,
+    engine: str,
+    trained: int,
+    seconds: float,
+    before: int | None,
 ) -> None:
-    """Keep what a run took, for those who ask before they train."""
+    """Keep what each of the trained runs took, for those who ask before they train."""
     from seedscope.store import cost
 
-    if not progress.trained:
-        return
     after = cost.size(store, study_id)
     made = None
     if before is not None and after is not None:
-        made = max(0, after - before) // progress.trained
-    seconds = progress.each if progress.later is None else progress.later
+        made = max(0, after - before) // trained
     cost.keep_cost(store, study_id, engine, cost.Cost(seconds, made))
 
 
@@ -330,7 +390,8 @@ def _check(words: Sequence[str]) -> tuple[Tracking, list[Study]]:
     """Refuse what can be seen on paper, before anything slow.
 
     Returns:
-        where the runs go, and a study for each value that a sweep takes.
+        where the runs go, and a study for each value that a sweep takes; where none
+        is swept, the one study.
     """
     check_sweep(words)
     config = composed("train", words)
@@ -342,7 +403,7 @@ def _check(words: Sequence[str]) -> tuple[Tracking, list[Study]]:
             studies.append(read(composed("train", job)))
     check_door(config)
     if not many:  # what is swept may be what makes a configuration whole
-        read(config)
+        studies.append(read(config))
     return settings.tracking(config), studies
 
 

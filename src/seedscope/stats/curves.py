@@ -83,6 +83,30 @@ def fluctuation(
     Reference:
         Rice (1984), Annals of Statistics 12, 1215-1230 (difference-based variance).
     """
+    noise = batch_noise(curves, window)
+    curves = _curves(curves, 1)
+    change = np.diff(curves, axis=1)
+    worse = change if lower_is_better else -change
+    loss = curves if lower_is_better else -curves
+    return Fluctuation(
+        batch_noise=noise,
+        step_change=np.sqrt((change**2).mean(axis=1)),
+        drawdown=(loss - np.minimum.accumulate(loss, axis=1)).max(axis=1),
+        drops=(worse > 0).sum(axis=1),
+        noise_spread=spread(noise, level),
+    )
+
+
+def batch_noise(curves: np.ndarray, window: int = 5) -> np.ndarray:
+    """Return how much a metric moves from step to step in each run, as `fluctuation`.
+
+    Args:
+        curves: the metric of each step, shape (replicates, steps), all finite.
+        window: odd number of steps of the local straight line.
+
+    Raises:
+        ValueError: fewer steps than the window, or an even or too small window.
+    """
     curves = _curves(curves, 1)
     if window < 3 or window % 2 == 0 or curves.shape[1] < window:
         raise ValueError(
@@ -95,17 +119,7 @@ def fluctuation(
         curves - curves[:, :1], window, axis=1
     )
     residuals = parts @ weights / np.sqrt((weights**2).sum())
-    change = np.diff(curves, axis=1)
-    worse = change if lower_is_better else -change
-    loss = curves if lower_is_better else -curves
-    noise = np.sqrt((residuals**2).mean(axis=1))
-    return Fluctuation(
-        batch_noise=noise,
-        step_change=np.sqrt((change**2).mean(axis=1)),
-        drawdown=(loss - np.minimum.accumulate(loss, axis=1)).max(axis=1),
-        drops=(worse > 0).sum(axis=1),
-        noise_spread=spread(noise, level),
-    )
+    return np.sqrt((residuals**2).mean(axis=1))
 
 
 def bands(curves: np.ndarray, level: float = 0.95) -> Bands:

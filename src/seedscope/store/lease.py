@@ -41,6 +41,7 @@ MOST = 8000  # characters that a tag takes in every store
 ROLE, STUDY, HOLDS, HEART, OWNER, HOST = (
     f"seedscope.{name}" for name in ("role", "study", "holds", "beat", "owner", "host")
 )
+_leaving: set[str] = set()  # leases of this process that take nothing any more
 Choice = Callable[[frozenset[str]], Sequence[str]]  # what others hold -> what to take
 
 
@@ -127,6 +128,13 @@ class Lease:
         with self._lock:
             self.id = self._register()
 
+    def leave(self) -> None:
+        """Take nothing any more: what it holds is being stored, till it is closed.
+
+        The next lease of this process need not look out for what this one takes.
+        """
+        _leaving.add(self.id)
+
     def close(self) -> None:
         """Give everything back."""
         self._ended.set()
@@ -191,7 +199,8 @@ class Lease:
                 known = last is not None and last[0] == beat
                 self._seen[run.info.run_id] = last if last and known else (beat, now)
             # One that came and went counts too, and one that ended since the last look.
-            if others or before or ids - self._known:
+            seen = {run.info.run_id for run in others} | set(before) | ids - self._known
+            if seen - _leaving:
                 self.company = True
             self._known |= ids
         return others

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,7 @@ from mlflow.entities import (
     Metric,
     Param,
     RunStatus,
+    RunTag,
 )
 from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
@@ -48,7 +50,7 @@ from seedscope.trace import tables
 from seedscope.trace.trace import Trace
 
 LONGEST = 500  # characters of a tag or parameter that every store takes
-POINTS = 1000  # of a curve, that the MLflow UI draws without thinning
+POINTS = 320  # of a curve: the MLflow UI draws no more
 SHARE = 30.0  # seconds of training that a process takes at a time
 POLL = 2.0  # seconds between two looks for runs that others gave up
 SIDE_BY_SIDE = 8  # runs that are sent to a server at a time
@@ -80,6 +82,11 @@ class StudyLog:
         if study.factor.fresh_process:  # one repeat of every level after the other
             self.missing.sort(key=lambda run: run.replicate)
         self.stored = len(finished)
+        self._storing: set[str] = (
+            set()
+        )  # fingerprints of trained runs, yet to be stored
+        self._elsewhere: set[str] = set()  # missing runs that another lease held once
+        self._lock = threading.Lock()
         self._told: frozenset[str] = frozenset()  # what a reader was told already
         self._write_plan(runs)
         about.log_parameters(store, self.study_id, runs)
@@ -130,6 +137,10 @@ class StudyLog:
         self._forget({run.fingerprint for run in runs})
         return before - len(self.missing)
 
+    def leave(self) -> None:
+        """Train no more here; what was handed over is still to be stored."""
+        self._lease.leave()
+
     def tell(self, texts: Sequence[str]) -> None:
         """Keep what a reader of the study should know."""
         own.keep(self._store, self.study_id, texts)
@@ -137,6 +148,13 @@ class StudyLog:
     def blame(self, whose: str) -> None:
         """Keep whose fault it is that the control failed: engine or machine."""
         self._store.client.set_tag(self.study_id, "seedscope.control", whose)
+
+    def expect(self, traces: Sequence[Trace]) -> None:
+        """Count on traces that `add` is given soon: they are trained no more."""
+        done = {trace.run.fingerprint for trace in traces}
+        with self._lock:
+            self._storing |= {r.fingerprint for r in self.missing} & done
+            self.missing = [r for r in self.missing if r.fingerprint not in done]
 
     def add(self, traces: Sequence[Trace]) -> None:
         """Store a finished group of traces.
@@ -152,8 +170,8 @@ class StudyLog:
             if not self._lease.stands():  # this process was taken for dead
                 self._lease.renew()
                 self._look_again()
-            missing = {run.fingerprint for run in self.missing}
-            traces = [trace for trace in traces if trace.run.fingerprint in missing]
+            wanted = {run.fingerprint for run in self.missing} | self._storing
+            traces = [trace for trace in traces if trace.run.fingerprint in wanted]
             if traces:
                 self._add(traces)
 
@@ -166,15 +184,19 @@ class StudyLog:
         return [run for run in self.missing if run.fingerprint in taken]
 
     def _choice(self, held: frozenset[str], size: int) -> list[str]:
+        """Return what to hold: runs that are being stored, and free ones to train."""
         company = self._lease.company
-        if company:
+        missing = {run.fingerprint for run in self.missing}
+        if company or self._elsewhere & missing:
             self._look_again()
+        self._elsewhere |= held & missing
         free = [r.fingerprint for r in self.missing if r.fingerprint not in held]
         if company and free:  # start where others hardly do
             first = random.randrange(len(free))
             free = free[first:] + free[:first]
-        longest = max(map(len, free), default=0) + 1
-        return free[: min(size, MOST // longest)]
+        storing = sorted(self._storing)
+        longest = max(map(len, [*free, *storing]), default=0) + 1
+        return [*storing, *free[: min(size, MOST // longest - len(storing))]]
 
     def _look_again(self) -> None:
         """Find out what other processes have finished meanwhile."""
@@ -183,7 +205,13 @@ class StudyLog:
         self._forget(_fingerprints(children))
 
     def _forget(self, finished: Collection[str]) -> None:
-        self.missing = [run for run in self.missing if run.fingerprint not in finished]
+        """Leave out what has finished; of our own runs `expect` did so before."""
+        with self._lock:
+            self._storing -= set(finished)
+            if any(run.fingerprint in finished for run in self.missing):
+                self.missing = [
+                    run for run in self.missing if run.fingerprint not in finished
+                ]
 
     def _add(self, traces: Sequence[Trace]) -> None:
         """Store a group: its part is written while its runs are created and filled."""
@@ -352,8 +380,7 @@ def _open(store: Store, study: Study, lease: Lease, facts: dict[str, str]) -> st
         said = study.better if isinstance(study.better, str) else dict(study.better)
         tags["seedscope.better"] = json.dumps(said)
     identities.check(store, study_id, study)
-    for key, value in tags.items():
-        client.set_tag(study_id, key, value)
+    client.log_batch(study_id, tags=[RunTag(k, v) for k, v in tags.items()])
     client.set_tag(lease.id, "mlflow.parentRunId", study_id)
     running = RunStatus.to_string(RunStatus.RUNNING)
     client.update_run(study_id, status=running, name=study.name)

@@ -18,7 +18,7 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
-from sqlalchemy import exc
+from sqlalchemy import event, exc
 
 PATIENCE = 5  # seconds that a server or database is given to answer
 LOCKED = 300  # seconds that others are given to make and open a SQLite database
@@ -104,17 +104,25 @@ def _sqlite_alone(path: Path) -> Iterator[None]:
 def _make(path: Path) -> None:
     """Make a database with all of MLflow's tables, or none at all."""
     new = path.with_name(f"{path.name}.new")
-    store = None
+    event.listen(sqlalchemy.Engine, "connect", _without_waiting)
     try:
         store = SqlAlchemyStore(f"sqlite:///{new}", "./mlruns")
         store.engine.dispose()
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(new, path)
     except Exception as error:
         raise ValueError(f"cannot be used: {first_line(error)}") from None
     finally:
+        event.remove(sqlalchemy.Engine, "connect", _without_waiting)
         SqlAlchemyStore._engine_map.pop(f"sqlite:///{new}", None)
         with suppress(OSError):
             new.unlink(missing_ok=True)
+
+
+def _without_waiting(connection: sqlite3.Connection, _: object) -> None:
+    """Let the disk take its time: a database that is being made can be made again."""
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _sweep(path: Path) -> None:

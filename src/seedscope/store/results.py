@@ -88,6 +88,6 @@ def _delete_old(store: Store, study_id: str, files: Path) -> None:
     )
     new = {f"{FOLDER}/{path.relative_to(files)}" for path in files.rglob("*")}
     for folder in (FOLDER, f"{FOLDER}/figures", f"{FOLDER}/tables"):
-        for old in store.client.list_artifacts(study_id, folder):
+        for old in repository.list_artifacts(folder):
             if not old.is_dir and old.path not in new:
                 repository.delete_artifacts(old.path)

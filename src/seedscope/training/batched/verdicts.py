@@ -29,7 +29,7 @@ def name_of(run: Run, kind: str, width: int) -> str:
         kind: as `kind_of` names it.
         width: of the groups.
     """
-    parts = [_own_code(), code.digest(code_of(run.settings)), here(), kind, str(width)]
+    parts = [own_code(), code.digest(code_of(run.settings)), here(), kind, str(width)]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -59,7 +59,7 @@ def _folder() -> Path:
 
 
 @cache
-def _own_code() -> str:
+def own_code() -> str:
     """Return the digest of what of seedscope decides how a run is trained."""
     package = Path(code.__file__).parents[1]
     files = [f for part in OURS for f in (package / part).rglob("*.py")]
