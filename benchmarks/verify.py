@@ -1,18 +1,19 @@
-"""What watching costs: seconds of a step left alone and watched, in turn.
+"""What watching costs: processor time of a step left alone and watched, in turn.
 
-python benchmarks/verify.py
+python benchmarks/verify.py [ROUNDS]
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
+from composing import plan
 
 from seedscope.stats.ratio import paired_ratio
-from seedscope.verify.cures import seconds
 from seedscope.verify.processes import Processes
 from seedscope.verify.words import LEVELS, Job, Program, Record
 
@@ -38,22 +39,27 @@ MODELS = {
 }
 
 
-def main(folder: str) -> None:
-    print(f"{'model':20}{'ms alone':>10}{'taps':>22}{'operations':>22}")
+def main(folder: str, rounds: int = ROUNDS) -> None:
+    print(f"{'model':20}{'ms alone':>10}{'taps':>22}{'operations':>24}")
     with Processes("fork") as processes:
         for name, (shape, stack) in MODELS.items():
             path = f"{folder}/train.py"
             with open(path, "w") as file:
                 file.write(TRAINING.format(steps=60, shape=shape, layers=stack))
-            program = Program(name, "own", script=path)
+            program = Program(name, "own", run=plan(f"script.path='{path}'")[0])
             records: dict[str, list[Record]] = {level: [] for level in LEVELS}
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 for level in LEVELS:
                     records[level].append(processes.run(Job(program, level)))
             spent = {level: seconds(found) for level, found in records.items()}
             alone = 1e3 * float(np.mean(spent["none"]))
             told = [_told(spent[level], spent["none"]) for level in LEVELS[1:]]
-            print(f"{name:20}{alone:>10.2f}{told[0]:>22}{told[1]:>22}", flush=True)
+            print(f"{name:20}{alone:>10.2f}{told[0]:>22}{told[1]:>24}", flush=True)
+
+
+def seconds(records: list[Record]) -> np.ndarray:
+    """Return the processor seconds of a step of each repeat, tracing left out."""
+    return np.array([np.mean(record.step_cpu) for record in records])
 
 
 def _told(watched: np.ndarray, alone: np.ndarray) -> str:
@@ -63,4 +69,4 @@ def _told(watched: np.ndarray, alone: np.ndarray) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
-        main(made)
+        main(made, *map(int, sys.argv[1:]))

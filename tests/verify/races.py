@@ -54,6 +54,10 @@ def embed_sgd():
     fit(text(), tokens(), keras.optimizers.SGD(0.1))
 
 
+def embed_eagerly():
+    fit(text(), tokens(), keras.optimizers.SGD(0.1), compile={"run_eagerly": True})
+
+
 def embed_adam():
     fit(text(), tokens(256), "adam")
 
@@ -264,6 +268,11 @@ def own_update():
 
     for start in range(len(x)):  # each step is a chance to race
         step(tf.constant(x[start : start + 1]), tf.constant(y[start : start + 1]))
+
+
+def own_update_eagerly():
+    tf.config.run_functions_eagerly(True)
+    own_update()
 
 
 def generator():

@@ -78,7 +78,6 @@ def parted(processes, asked, level="operations", switches=()):
 @pytest.mark.parametrize(
     ("case", "phase", "what", "root"),
     [
-        ("embed_sgd", UPDATE, "ResourceScatter", None),
         ("tape", UPDATE, "ResourceScatter", "tape"),
         ("random_map", PIPELINE, "Dataset.map", "random_map"),
         ("layer_in_map", PIPELINE, "Dataset.map", "layer_in_map"),
@@ -86,6 +85,7 @@ def parted(processes, asked, level="operations", switches=()):
         ("pydataset", PIPELINE, "Noisy.__getitem__", "pydataset"),
         ("bincount", STEP, "DenseBincount", "bincount"),
         ("own_update", STEP, "DenseBincount", "own_update"),
+        ("own_update_eagerly", STEP, "DenseBincount", "own_update"),
         ("generator", PIPELINE, "Dataset.from_generator", "generator"),
         ("two_inputs_scatter", UPDATE, "ResourceScatterAdd", "two_inputs_scatter"),
     ],
@@ -100,8 +100,11 @@ def test_where_a_race_parts(processes, case, phase, what, root):
         assert f"races.py:{line(root)}" in found.places
 
 
-def test_the_embedding_is_named_with_the_line_that_made_it(processes):
-    found = parted(processes, program("embed_sgd"))
+@pytest.mark.parametrize("case", ["embed_sgd", "embed_eagerly"])
+def test_the_embedding_is_named_with_the_line_that_made_it(processes, case):
+    found = parted(processes, program(case))
+    assert (found.step, found.phase, found.stopped) == (1, UPDATE, None)
+    assert found.kind.startswith("ResourceScatter")
     assert found.variable == "sequential/embedding/embeddings"
     assert found.layer == "Embedding embedding"
     assert found.made_at == f"races.py:{line('embedding')}"
@@ -197,7 +200,7 @@ def test_a_planted_difference_at_its_step_and_operation(processes, case):
 @pytest.mark.parametrize(
     ("case", "layer", "said"),
     [
-        ("plant_eagerly", "Planted planted", "no operation of it was traced"),
+        ("plant_eagerly", "Planted planted", "every operation made the same of"),
         ("plant_jit", "Leaning leaning", "XLA compiles"),
     ],
 )
@@ -208,6 +211,15 @@ def test_where_no_operation_can_be_traced_the_layer_is_told(
     assert (found.step, found.phase, found.layer) == (3, STEP, layer)
     assert said in found.stopped
     assert found.kind is None
+
+
+def test_fresh_processes_share_no_hash_seed_and_end_in_the_bits_of_forks(processes):
+    os.environ.pop("PYTHONHASHSEED", None)
+    with Processes("fresh") as fresh:
+        first, second = (fresh.run(Job(program("hash_order"), "taps")) for _ in "ab")
+        alone = fresh.run(Job(program("conv_control"), "none"))
+    assert first_difference(first, second).phase == LOADED
+    assert alone.result == processes.run(Job(program("conv_control"), "none")).result
 
 
 def test_nan_ends_what_can_be_said(processes):

@@ -1,6 +1,7 @@
 """What repeats can say, without TensorFlow: records are made up."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -333,9 +334,11 @@ def test_no_cure_says_what_the_result_spreads_by():
         return record(str(rng.random()), job.level, scores=[("loss", rng.random())])
 
     asked = Asked(5, 2, ("op_determinism",), 3, "fresh", 0.95)
-    told = tell(verify(run, PROGRAM, asked, lambda text: None))
+    held = replace(PROGRAM, seeds="held")
+    told = tell(verify(run, held, asked, lambda text: None))
     assert "None of the cures that were tried cured it." in told.sentences
     assert any(s.startswith("loss over 8 repeats: mean") for s in told.sentences)
+    assert "factor=none replicates=20" in told.sentences[-1]
 
 
 def test_a_cure_that_does_not_exist_is_refused_before_anything_runs():

@@ -228,6 +228,11 @@ def _spread(made: Verification) -> Iterator[str]:
             f"{name} over {found.replicates} repeats: mean {found.mean:.6g}, standard "
             f"deviation {found.sd:.2g} [{found.sd_low:.2g}, {found.sd_high:.2g}]."
         )
+    if made.result_spreads and made.program.seeds == "held":
+        yield (
+            "A study measures that on as many runs as you ask for: train the same with "
+            "factor=none replicates=20."
+        )
 
 
 # ---- tables ------------------------------------------------------------------------

@@ -160,7 +160,9 @@ def _label(tap: Tap, other: Tap, at: int) -> str:
 
 def _coarse(record: Record, difference: Difference) -> Where:
     """Say what the taps alone can say."""
-    stopped = "; ".join(record.untraced) or "no operation of it was traced"
+    seen = "of what was seen of it, every operation made the same of the same"
+    nothing = "no operation of it was traced"
+    stopped = "; ".join(record.untraced) or (seen if record.calls else nothing)
     if difference.phase in (LOADED, WEIGHTS):
         stopped = "it happens before the first step"
     elif difference.phase == AFTER:
@@ -313,7 +315,8 @@ def _in_step(a: Record, b: Record, difference: Difference) -> Where | None:
     if not roots:
         return None
     _, step, within, number = roots[0]
-    if step + within - 1 == difference.step:  # one call of the function took the steps
+    # One call of the function took the steps, or a loop's steps are only in its taps.
+    if step + within - 1 == difference.step or not a.steps:
         step = difference.step
     operation = a.operations[number]
     variable = operation.variables[0] if operation.variables else None

@@ -136,6 +136,7 @@ class Record:
     not_finite: list[str] = field(default_factory=list)  # variables, at the end
     finite: list[bool] = field(default_factory=list)  # the loss of each watched step
     step_seconds: list[float] = field(default_factory=list)  # without tracing
+    step_cpu: list[float] = field(default_factory=list)  # processor seconds of these
     steps: int = 0
     seconds: float = 0.0  # the whole program
     operations: list[Operation] = field(default_factory=list)

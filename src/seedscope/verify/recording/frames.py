@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
+from tensorflow.python.eager import context
 from tensorflow.python.eager.polymorphic_function import polymorphic_function
 from tensorflow.python.util import tf_stack
 
@@ -82,6 +83,32 @@ def layer() -> str | None:
             return name_of(me)
         frame = frame.f_back
     return None
+
+
+def in_optimizer() -> bool:
+    """Tell whether an optimizer is updating."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if isinstance(frame.f_locals.get("self"), BaseOptimizer):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def locals_of(function: Any) -> dict[str, Any]:
+    """Return the variables of a function that is running; none where it is not."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is function.__code__:
+            return frame.f_locals
+        frame = frame.f_back
+    return {}
+
+
+def scope() -> str:
+    """Return the name scope of what runs eagerly now."""
+    now = context.context()
+    return now.scope_name if now is not None else ""
 
 
 def name_of(thing: Any) -> str:

@@ -72,7 +72,7 @@ def _watch(job: Job, record: Record, made: list[Any]) -> list[Callable[[], None]
         finishing.append(lambda: _drop(made, taps.own_variables))
     if job.level == "operations":
         Stages(record).install()
-        operations = Operations(record)
+        operations = Operations(record, steps)
         operations.install()
         steps.at_ends.append(operations.next_step)
         finishing.append(operations.finish)

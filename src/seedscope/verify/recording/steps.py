@@ -30,20 +30,26 @@ class Steps:
         self.until = until
         self.at_ends: list[Callable[[], None]] = []
         self._traced = 0
-        self._began: tuple[float, int] | None = None
+        self._began: tuple[float, float, int] | None = None
         self._in_keras = 0
+
+    @property
+    def inside(self) -> bool:
+        """Tell whether a step has begun and not ended."""
+        return self._began is not None
 
     def begin(self) -> None:
         """Note that a step begins."""
-        self._began = (time.perf_counter(), self._traced)
+        self._began = (time.perf_counter(), time.process_time(), self._traced)
 
     def end(self, steps: int = 1) -> None:
         """Note that one call that took `steps` steps is over."""
         if self._began is not None:
-            started, traced = self._began
+            started, used, traced = self._began
             if traced == self._traced:
                 spent = (time.perf_counter() - started) / steps
                 self.record.step_seconds.append(spent)
+                self.record.step_cpu.append((time.process_time() - used) / steps)
             self._began = None
         self.record.steps += steps
         for hook in self.at_ends:
