@@ -42,7 +42,7 @@ WRITES = (
     "ResourceSparseApply",
     "ResourceStridedSliceAssign",
 )
-NOT_EAGER = ("Identity", "Iterator", "Dataset", "VarHandle", "VarIsInitialized", "__")
+NOT_EAGER = ("Identity", "Iterator", "Dataset", "Var", "Read", "ResourceGather", "__")
 EAGERLY = "run eagerly"
 BACKWARD = "gradient_tape/"  # what the tape puts before the name of the operation
 
