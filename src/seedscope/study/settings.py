@@ -108,7 +108,10 @@ def read(config: DictConfig, name: str, swept: tuple[str, ...] = ()) -> Study:
     factor_name = whole.factor.name or "+".join(whole.factor.vary) or "none"
     factor = replace(whole.factor, name=factor_name)
     for source in factor.vary:
-        check_source(source)
+        try:
+            check_source(source)
+        except ValueError as error:
+            raise ValueError(f"factor.vary: {error}") from None
     if len(set(factor.vary)) < len(factor.vary):
         raise ValueError(f"factor.vary names a source twice: {factor.vary}")
     engine, answer = whole.engine, whole.answer
@@ -394,7 +397,7 @@ def _settings(config: DictConfig, level: dict[str, Any]) -> Settings:
         whole = _typed(config)
     except ValueError as error:
         said = str(error).removeprefix("configuration: ")
-        where = "" if said == str(error) else "factor.levels: "
+        where = "factor.levels: " if level else ""
         raise ValueError(f"{where}{said}") from None
     return Settings(**{key: getattr(whole, key) for key in Settings.__annotations__})
 
