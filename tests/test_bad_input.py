@@ -212,6 +212,11 @@ TRAIN = [
         "engine.again=perhaps",
         "engine.again: Value 'perhaps' is not a valid bool (type ",
     ),
+    ("engine.checkpoint=-1", "engine.checkpoint=-1.0 must be 0 or more"),
+    (
+        "engine.checkpoint=often",
+        "engine.checkpoint: Value 'often' of type 'str' could n",
+    ),
     ("engine.keep_programs=7", "engine.keep_programs=7 must be true or false"),
     ("engine.worker=2", "engine.worker: there is no such key; did you mean engine"),
     ("launcher=cloud", "launcher=cloud: there is no such file in conf/launcher"),

@@ -379,3 +379,53 @@ def of_images(input_shape, outputs):
         [keras.Input(input_shape), layers.Rescaling(1 / 255),
          layers.GlobalAveragePooling2D(), layers.Dense(outputs, "softmax")]
     )  # fmt: skip
+
+
+class _HalfStep(keras.Model):
+    """An own step that trains: half of each gradient, and a count that it reports."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.seen = keras.metrics.Sum(name="seen")
+
+    def train_step(self, data):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        part = self.part()
+        self.optimizer.apply([part * g for g in gradients], self.trainable_variables)
+        self.seen.update_state(tf.shape(x)[0])
+        return {"loss": loss, "seen": self.seen.result()}
+
+    def part(self):
+        return 0.5
+
+
+class _SlowingStep(_HalfStep):
+    """Keeps a variable of TensorFlow's own: Keras does not know of it."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.hidden = (lambda held: lambda: held)(tf.Variable(1.0, trainable=False))
+
+    def part(self):
+        return self.hidden().assign(self.hidden() * 0.9)
+
+
+def slowing_steps(input_shape, outputs):
+    return half_steps(input_shape, outputs, _SlowingStep)
+
+
+def half_steps(input_shape, outputs, cls=_HalfStep):
+    inputs = keras.Input(input_shape)
+    hidden = layers.Dropout(0.2)(layers.Dense(8, "relu")(inputs))
+    model = cls(inputs, layers.Dense(outputs, "softmax")(hidden))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def with_statistics(input_shape, outputs):
+    inputs = keras.Input(input_shape)
+    hidden = layers.Dropout(0.3)(layers.BatchNormalization()(layers.Dense(8)(inputs)))
+    return keras.Model(inputs, layers.Dense(outputs, activation="softmax")(hidden))

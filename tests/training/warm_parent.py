@@ -22,12 +22,14 @@ class Parent:
         self._pipe = pipe
         self._folder = folder
 
-    def run(self, path, *overrides: str, seeds=BASE, hooks=(), keep=False) -> Outcome:
+    def run(
+        self, path, *overrides: str, seeds=BASE, hooks=(), keep=False, kept=None
+    ) -> Outcome:
         """Run a script, or `-m module`, with settings of conf/train.yaml."""
         words = str(path).split()
         key = f"module={words[1]}" if words[0] == "-m" else f"path='{path}'"
         settings = read(f"script.{key}", *overrides).arms[0].settings
-        job = Job(settings.script, seeds, settings.runtime, keep, tuple(hooks))
+        job = Job(settings.script, seeds, settings.runtime, keep, tuple(hooks), kept)
         place = Path(tempfile.mkdtemp(dir=self._folder))
         self._pipe.send((job, place, os.getcwd()))
         return self._pipe.recv()

@@ -191,7 +191,8 @@ def begin(
     check_door(config)
     study = settings.read(config, study_name(config, swept, preset), swept)
     if study.factor.fresh_process:  # how far apart repeats end is the question
-        study = replace(study, engine=replace(study.engine, keep_weights="epochs"))
+        whole = replace(study.engine, keep_weights="epochs", checkpoint=None)
+        study = replace(study, engine=whole)
     return _train(study, number)
 
 

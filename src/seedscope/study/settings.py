@@ -74,6 +74,7 @@ NOT_NEGATIVE = (
     "split.label_noise",
     "runtime.intra_op_threads",
     "runtime.inter_op_threads",
+    "engine.checkpoint",
 )
 COMPONENTS = ("data", "model", "optimizer")  # where a user's own code plugs in
 
@@ -209,7 +210,7 @@ def _check_values(whole: _Schema) -> None:
             raise ValueError(f"{key}={value} must be 1 or more")
     for key in NOT_NEGATIVE:
         value = _value(whole, key)
-        if not (math.isfinite(value) and value >= 0):
+        if value is not None and not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{key}={value} must be 0 or more")
     split = whole.split
     if split.validation + split.test >= 1:

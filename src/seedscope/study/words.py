@@ -145,6 +145,7 @@ class Engine:
     again: bool = False
     keep_programs: bool = True
     planned: int | None = None  # runs of an arm when the study began: what fits them
+    checkpoint: float | None = None  # seconds between two states of a run; none: never
 
 
 @dataclass(frozen=True)

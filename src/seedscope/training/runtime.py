@@ -61,7 +61,7 @@ def facts() -> dict[str, str]:
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
         "devices": " ".join(d.name for d in tf.config.list_logical_devices()),
-        "gpus": "; ".join(_gpu_names()) or "none",
+        "gpus": "; ".join(gpu_names()) or "none",
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "python": platform.python_version(),
@@ -87,7 +87,8 @@ def facts_of_model(model: keras.Model) -> dict[str, str]:
     return said
 
 
-def _gpu_names() -> list[str]:
+def gpu_names() -> list[str]:
+    """Return the names of the GPUs that this process sees."""
     details = tf.config.experimental.get_device_details
     gpus = tf.config.list_physical_devices("GPU")
     return [str(details(gpu).get("device_name", gpu.name)) for gpu in gpus]

@@ -19,6 +19,8 @@ from seedscope.study import words
 from seedscope.study.identity import Found, data_key
 from seedscope.study.words import Run, Runtime
 from seedscope.trace.trace import Trace
+from seedscope.training import checkpoint
+from seedscope.training.checkpoint import Checkpoint
 from seedscope.training.engines import Note
 from seedscope.training.script import (
     check,
@@ -91,8 +93,10 @@ def train(
     """
     failures: list[tuple[Run, str]] = []
     for run in runs:
+        kept = checkpoint.of_run(run, options.checkpoint)
         try:
-            yield [_spared(run, options) or _run(run, options)[1]]
+            yield [_spared(run, options) or _kept(run, options, kept, note)]
+            kept.remove()
         except RunFailed as failure:
             failures.append((run, str(failure)))
             note(f"{run.arm} #{run.replicate} failed: {str(failure).splitlines()[0]}")
@@ -138,10 +142,20 @@ def _once(run: Run, options: words.Engine) -> Record:
     return record
 
 
-def _run(run: Run, options: words.Engine) -> tuple[Record, Trace]:
+def _kept(run: Run, options: words.Engine, kept: Checkpoint, note: Note) -> Trace:
+    """Run a program, from where it was cut off; say so, or why not."""
+    record, trace = _run(run, options, kept)
+    for text in record.said:
+        note(text)
+    return trace
+
+
+def _run(
+    run: Run, options: words.Engine, kept: Checkpoint | None = None
+) -> tuple[Record, Trace]:
     """Run a program to its end and return what it left."""
-    script = run.settings.script
-    job = Job(script, run.seeds, run.settings.runtime, options.keep_weights != "none")
+    script, keep = run.settings.script, options.keep_weights != "none"
+    job = Job(script, run.seeds, run.settings.runtime, keep, kept=kept)
     place = Path(tempfile.mkdtemp(prefix="seedscope-script-"))
     try:
         outcome = process.run_once(job, place)

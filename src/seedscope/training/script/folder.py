@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 LEFT_OUT = ("__pycache__", "node_modules", "mlruns", "mlartifacts", "outputs", "wandb")
 MOST = 5000  # files that are linked one by one; what lies beyond is linked by folder
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -87,6 +89,7 @@ class Guard:
             os.path.expanduser("~/.keras"),
             os.path.expanduser("~/.cache"),
         )
+        self._ours = os.path.realpath(platformdirs.user_cache_dir("seedscope"))
         self._active = True
 
     def install(self) -> None:
@@ -112,6 +115,8 @@ class Guard:
             self._change(os.fsdecode(args[1]))
 
     def _open(self, path: str, mode: str | None, flags: int) -> None:
+        if os.path.realpath(path).startswith(self._ours):
+            return  # the state of this run
         writes = bool(flags & WRITING) if mode is None else set(mode) & set("wax+")
         if writes:
             self._write(path)
@@ -130,7 +135,7 @@ class Guard:
     def _change(self, path: str) -> None:
         """Refuse to change a file of the project; its own folder is free."""
         real = os.path.realpath(path)
-        if real.startswith(self._folder) or not path:
+        if real.startswith((self._folder, self._ours)) or not path:
             return
         if os.path.islink(path) and os.path.abspath(path).startswith(self._folder):
             return  # the link goes, the file stays

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from seedscope.training import runtime
+from seedscope.training.checkpoint import Checkpoint
 from seedscope.training.script import stack
 from seedscope.training.script.hooks import (
     fit_order,
@@ -17,6 +18,7 @@ from seedscope.training.script.hooks import (
     keras_seeds,
     pipelines,
     recording,
+    resume,
     scikit_learn,
     tensorflow_seeds,
 )
@@ -40,6 +42,7 @@ def begin(
     seeds: Mapping[str, int] | None,
     max_epochs: int | None = None,
     max_steps: int | None = None,
+    kept: Checkpoint | None = None,
 ) -> Harness:
     """Put the hooks in place.
 
@@ -47,6 +50,7 @@ def begin(
         seeds: source -> seed; none: the script draws as it does without us.
         max_epochs: most epochs of each `fit`.
         max_steps: most steps of each epoch.
+        kept: the run's checkpoint, if one is kept.
     """
     if max_epochs is not None:
         keras.config.set_max_epochs(max_epochs)
@@ -55,15 +59,18 @@ def begin(
     ledger = Ledger(seeds or dict.fromkeys(SOURCES, 0))
     progress = Progress()
     stack.install()
-    found, states = None, {}
+    found, states, numbers = None, {}, []
     if seeds is not None:
         states = generators.install(ledger, progress)
         found = keras_seeds.install(ledger, progress)
         local = tensorflow_seeds.install(ledger, progress)
         pipelines.install(ledger, local, found)
-        fit_order.install(ledger)
+        numbers = fit_order.install(ledger)
         scikit_learn.install(ledger)
-    return Harness(ledger, recording.install(ledger, progress), found, states)
+    recorder = recording.install(ledger, progress)
+    if kept is not None and kept.on and seeds is not None:
+        resume.install(kept, recorder, states, numbers)
+    return Harness(ledger, recorder, found, states)
 
 
 def end(harness: Harness, keep_weights: bool) -> Record:

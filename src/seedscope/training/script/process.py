@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from seedscope.study.words import Runtime, Script
 
 if TYPE_CHECKING:
+    from seedscope.training.checkpoint import Checkpoint
     from seedscope.training.script.record import Record
 
 BY_ITSELF = "it ended by itself"
@@ -45,6 +46,7 @@ class Job:
     runtime: Runtime
     keep_weights: bool = False
     hooks: tuple[str, ...] = ()
+    kept: "Checkpoint | None" = None  # of a planned run, where one is kept
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _run(job: Job, folder: Path, me: int) -> None:
     sys.dont_write_bytecode = True
     os.chdir(work)
     runtime_settings.apply(job.runtime)
-    held = harness.begin(job.seeds, script.max_epochs, script.max_steps)
+    held = harness.begin(job.seeds, script.max_epochs, script.max_steps, job.kept)
     own_mlflow.install(work, held.ledger.remarks)
     for name in job.hooks:
         module, _, function = name.partition(":")
@@ -185,6 +187,9 @@ def _run(job: Job, folder: Path, me: int) -> None:
     os.chdir(folder)
     record = harness.end(held, job.keep_weights)
     record.seconds, record.error = seconds, error
+    if job.kept is not None:
+        record.seconds += job.kept.skipped - job.kept.spent
+        record.said, record.went_on_after = job.kept.said, job.kept.epoch
     now = resource.getrusage(resource.RUSAGE_SELF)
     cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
     record.facts["cpu_seconds"] = f"{cpu:.2f}"

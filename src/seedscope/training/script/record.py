@@ -54,5 +54,7 @@ class Record:
     files: list[str] = field(default_factory=list)  # data that it opened
     outside: list[str] = field(default_factory=list)  # files that it wrote elsewhere
     modules: list[str] = field(default_factory=list)  # its own, by file
+    said: list[str] = field(default_factory=list)  # of where it went on, or why not
+    went_on_after: int = 0  # epochs that were done when it was cut off
     error: str | None = None  # what ended it before its end, for people
     extra: dict[str, Any] = field(default_factory=dict)  # of a caller's own hooks

@@ -246,6 +246,8 @@ def data_files(record: Record, run: Run) -> list[Path]:
 
 def _facts(record: Record, run: Run) -> dict[str, str]:
     facts = {"engine": "script", "optimizer_steps": " ".join(map(str, record.steps))}
+    if record.went_on_after:
+        facts["went_on_after_epoch"] = str(record.went_on_after)
     if files := data_files(record, run):
         facts["data_files"] = " ".join(path.name for path in files)
     return facts

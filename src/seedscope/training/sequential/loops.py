@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,8 +16,10 @@ from seedscope.task.data.streams import Streams
 from seedscope.task.model import build
 from seedscope.task.objective import batch_values
 from seedscope.task.step import only_keras
-from seedscope.trace.trace import Trace
-from seedscope.training import runtime
+from seedscope.trace.trace import Trace, digest
+from seedscope.training import checkpoint, runtime
+from seedscope.training.checkpoint import Checkpoint
+from seedscope.training.resume import Resume, unrestorable
 from seedscope.training.sequential import own
 from seedscope.training.sequential.pipeline import planned_batches
 from seedscope.training.sequential.prepare import NO_XLA, Task, compile_model, prepare
@@ -24,12 +27,15 @@ from seedscope.training.sequential.recording import Recorder, recording, trace_o
 from seedscope.training.sequential.solve import solve
 
 
-def train(run: Run, keep_weights: str = "none") -> Trace:
+def train(
+    run: Run, keep_weights: str = "none", kept: Checkpoint | None = None
+) -> Trace:
     """Train one run from its seeds and return its trace.
 
     Args:
         run: as planned.
         keep_weights: none | final | epochs: which weights go into the trace.
+        kept: its checkpoint, if one is kept.
 
     Raises:
         ValueError: the data, the model and the settings do not fit each other.
@@ -39,30 +45,43 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
     with runtime.strategy(run.settings.runtime):
         built = build(run.settings.model, examples.sample, examples.labels, run.seeds)
         why = only_keras(run, examples, built)
+        kept = kept or checkpoint.of_run(run, None)
         if why or isinstance(examples, Streams):
-            return own.train(run, examples, built, why or "", keep_weights)
+            return own.train(run, examples, built, why or "", keep_weights, kept)
         task = prepare(run, examples, lambda *_: built)
         recorder = Recorder(task)
         noise.start(run.seeds["dropout"], built.model)  # loading may have drawn
+        resume = Resume(kept, built.model, recorder, unrestorable(run, built))
+        recorder.after_epoch(resume.epoch)
         started = time.perf_counter()
         recorder.start(keep_weights, run.settings.loop.patience)
-        _loop(task, recorder)
-        seconds = time.perf_counter() - started
-    return trace_of(run, task, recorder, seconds)
+        _loop(task, recorder, resume)
+        seconds = resume.seconds(time.perf_counter() - started)
+    trace = trace_of(run, task, recorder, seconds)
+    return replace(trace, facts={**trace.facts, **resume.facts()})
+
+
+def _begin(task: Task, recorder: Recorder, resume: Resume, *passing: Any) -> int:
+    """Put back what was kept of a run; return how many epochs are done."""
+    optimizer = getattr(task.built.model, "optimizer", None) or task.optimizer
+    start = (digest([task.orders]), recorder.kind)
+    return resume.begin(len(task.orders), optimizer, *start, passing=passing)
 
 
 # ---- the three loops ------------------------------------------------------------
 
 
-def _fit(task: Task, recorder: Recorder) -> None:
+def _fit(task: Task, recorder: Recorder, resume: Resume) -> None:
     """Train by `model.fit`, fed with the planned batches."""
     model = task.built.model
     raw = compile_model(task)
+    resume.watch()
+    done = _begin(task, recorder, resume, raw)
     settings = task.run.settings
     batches = planned_batches(
         settings.runtime.input_pipeline,
         (task.x, task.y),
-        task.orders,
+        task.orders[done:],
         task.bounds[0][1],
         settings.loop.drop_remainder,
         task.run.seeds["augmentation"],
@@ -71,6 +90,7 @@ def _fit(task: Task, recorder: Recorder) -> None:
         tf.random.set_seed(task.run.seeds["dropout"])  # the pipeline has its own
     model.fit(
         batches,
+        initial_epoch=done,
         epochs=len(task.orders),
         steps_per_epoch=len(task.bounds),
         shuffle=False,
@@ -79,23 +99,27 @@ def _fit(task: Task, recorder: Recorder) -> None:
     )
 
 
-def _train_on_batch(task: Task, recorder: Recorder) -> None:
+def _train_on_batch(task: Task, recorder: Recorder, resume: Resume) -> None:
     """Train by one call of `model.train_on_batch` per step."""
     raw = compile_model(task)
+    resume.watch()
+    done = _begin(task, recorder, resume, raw)
 
     def step(x: np.ndarray, y: np.ndarray) -> None:
         logs = task.built.model.train_on_batch(x, y, return_dict=True)
         recorder.batch(raw.numpy(), logs)
 
-    _walk(task, recorder, step)
+    _walk(task, recorder, step, done)
 
 
-def _custom(task: Task, recorder: Recorder) -> None:
+def _custom(task: Task, recorder: Recorder, resume: Resume) -> None:
     """Train by a `tf.GradientTape` loop, as in Keras' guide to writing one."""
     model, optimizer, goal = task.built.model, task.optimizer, task.objective
     optimizer.build(model.trainable_variables)
+    done = _begin(task, recorder, resume)
 
     def update(x: Any, y: Any) -> Any:
+        resume.trace()
         with tf.GradientTape() as tape:
             outputs = model(x, training=True)
             loss = goal.loss(y, outputs)
@@ -117,22 +141,27 @@ def _custom(task: Task, recorder: Recorder) -> None:
         values = update(tf.constant(x), tf.constant(y)).numpy()
         recorder.batch(values, dict(zip(recorder.names, values, strict=True)))
 
-    _walk(task, recorder, step)
+    _walk(task, recorder, step, done)
+
+
+def _solve(task: Task, recorder: Recorder, _: Resume) -> None:
+    """Solve at once: there is no epoch to go on from."""
+    solve(task, recorder)
 
 
 LOOPS = {
     "fit": _fit,
     "train_on_batch": _train_on_batch,
     "custom": _custom,
-    "solve": solve,
+    "solve": _solve,
 }
 
 
-def _loop(task: Task, recorder: Recorder) -> None:
+def _loop(task: Task, recorder: Recorder, resume: Resume) -> None:
     """Train by the loop that the run asks for; say so where XLA does not take it."""
     settings = task.run.settings
     try:
-        LOOPS[settings.loop.name](task, recorder)
+        LOOPS[settings.loop.name](task, recorder, resume)
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if settings.runtime.compilation != "jit":
             raise
@@ -141,10 +170,13 @@ def _loop(task: Task, recorder: Recorder) -> None:
 
 
 def _walk(
-    task: Task, recorder: Recorder, step: Callable[[np.ndarray, np.ndarray], None]
+    task: Task,
+    recorder: Recorder,
+    step: Callable[[np.ndarray, np.ndarray], None],
+    done: int,
 ) -> None:
-    """Take every step of every epoch, in the planned order."""
-    for order in task.orders:
+    """Take every step of every epoch that is not done, in the planned order."""
+    for order in task.orders[done:]:
         for start, stop in task.bounds:
             chosen = order[start:stop]
             step(task.x[chosen], task.y[chosen])

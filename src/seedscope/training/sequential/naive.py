@@ -22,7 +22,9 @@ from seedscope.task.data.streams import Streams
 from seedscope.task.model import Built, make_model
 from seedscope.task.step import only_keras
 from seedscope.trace.trace import Trace, digest
-from seedscope.training import runtime
+from seedscope.training import checkpoint, runtime
+from seedscope.training.checkpoint import Checkpoint
+from seedscope.training.resume import Resume
 from seedscope.training.sequential.prepare import Task, compile_model, prepare
 from seedscope.training.sequential.recording import Recorder, recording, trace_of
 
@@ -42,12 +44,15 @@ SEEDINGS: Mapping[str, Callable[[], None]] = {
 }
 
 
-def train(run: Run, keep_weights: str = "none") -> Trace:
+def train(
+    run: Run, keep_weights: str = "none", kept: Checkpoint | None = None
+) -> Trace:
     """Train one run with Keras' own draws and return its trace.
 
     Args:
         run: as planned; its seeds decide the data and the split only.
         keep_weights: none | final | epochs: which weights go into the trace.
+        kept: its checkpoint: it says why a run that was cut off starts again.
 
     Raises:
         ValueError: the data, the model and the settings do not fit each other.
@@ -61,6 +66,11 @@ def train(run: Run, keep_weights: str = "none") -> Trace:
     seed()  # what was looked at leaves the generators as a script would find them
     task = prepare(run, examples, _as_written)
     recorder = Recorder(task)
+    why = f"runtime.seeding={run.settings.runtime.seeding} draws from global generators"
+    kept = kept or checkpoint.of_run(run, None)
+    resume = Resume(kept, task.built.model, recorder, why)
+    resume.begin(run.settings.loop.epochs, task.optimizer)
+    recorder.after_epoch(resume.epoch)
     started = time.perf_counter()
     recorder.start(keep_weights, run.settings.loop.patience)
     orders = _loop(task, recorder)

@@ -29,11 +29,12 @@ from seedscope.task.sources import check_sources, without_effect
 from seedscope.task.step import own_steps
 from seedscope.trace.trace import Trace, on_test
 from seedscope.training import runtime
+from seedscope.training.checkpoint import Checkpoint
+from seedscope.training.resume import Resume, unrestorable
 from seedscope.training.sequential import own_draws, own_feed
 from seedscope.training.sequential.compiled import compile_as_asked
 from seedscope.training.sequential.own_answers import predictions_of
 from seedscope.training.sequential.own_record import OwnRecord, scalars
-from seedscope.training.sequential.raw_loss import RawLoss
 
 QUIET: Any = 0  # a stub wants a word
 REPEATS = (
@@ -44,7 +45,12 @@ SCRIPT = "or train by your own program with script.path=my_train.py"
 
 
 def train(
-    run: Run, examples: Examples | Streams, built: Built, why: str, keep: str
+    run: Run,
+    examples: Examples | Streams,
+    built: Built,
+    why: str,
+    keep: str,
+    kept: Checkpoint,
 ) -> Trace:
     """Train one run by Keras' own methods and return its trace.
 
@@ -54,6 +60,7 @@ def train(
         built: its model, with the draws of the run.
         why: it is not plain.
         keep: none | final | epochs: which weights go into the trace.
+        kept: the run's checkpoint.
 
     Raises:
         ValueError: the run asks for what Keras' own methods do not do.
@@ -74,16 +81,23 @@ def train(
         for source in ("shuffle", "augmentation"):
             trials[source] = partial(own_feed.follows, source, run, examples, order)
     check_sources(run, built, trials)
-    record, raw = OwnRecord(model, keep, loop.patience), RawLoss()
+    record = OwnRecord(model, keep, loop.patience)
+    resume = Resume(kept, model, record, _unrestorable(run, examples, built))
     noise.start(run.seeds["dropout"], model)
     started = time.perf_counter()
-    with _told_in_a_line(), raw.kept(model):
+    resume.watch()
+    resume.callbacks = [_callback(options) for options in loop.callbacks]
+    done = resume.begin(loop.epochs, model.optimizer, order, keep, str(steps))
+    if done:  # arrays alone go on
+        feed = own_feed.feed_of(run, examples, done)[0]
+    record.after_epoch(resume.epoch)
+    with _told_in_a_line(), record.raw.kept(model):
         if loop.name == "fit":
             at_once = None if isinstance(examples, Streams) else steps
-            _fit(run, model, feed, at_once, record)
+            _fit(run, model, feed, at_once, record, resume, done)
         else:
-            _train_on_batch(run, model, feed, steps, record)
-    seconds = time.perf_counter() - started
+            _train_on_batch(run, model, feed, steps, record, done)
+    seconds = resume.seconds(time.perf_counter() - started)
     record.end()
     scores = scalars(model.evaluate(feed["test"], verbose=QUIET, return_dict=True))
     predictions, of = predictions_of(run, model, examples, feed["test"])
@@ -91,7 +105,7 @@ def train(
         run=run,
         scores=on_test(scores),
         steps_per_epoch=steps,
-        batch=(record.reported() if loop.name != "fit" else {}) | raw.values(),
+        batch=(record.reported() if loop.name != "fit" else {}) | record.raw.values(),
         batch_reported=record.reported(),
         train=record.train(),
         val=record.validation(),
@@ -107,10 +121,20 @@ def train(
             **facts,
             **of,
             "trained_by_keras": why,
+            **resume.facts(),
         },
         weights=record.kept(),
         told=said,
     )
+
+
+def _unrestorable(run: Run, examples: Examples | Streams, built: Built) -> str | None:
+    """Return what of a run is known to have a state that cannot be put back."""
+    if isinstance(examples, Streams):
+        return "its data is a Dataset, which begins at its first epoch"
+    if built.model.optimizer is None:
+        return "it trains without an optimizer that Keras knows"
+    return unrestorable(run, built)
 
 
 def _check(run: Run, examples: Examples | Streams, why: str) -> None:
@@ -169,19 +193,25 @@ def _fit(
     feed: Mapping[str, Any],
     steps: int | None,
     record: OwnRecord,
+    resume: Resume,
+    done: int,
 ) -> None:
     """Train by `fit`; its callbacks act before the epoch is noted."""
     loop = run.settings.loop
-    own = [_callback(options) for options in loop.callbacks]
     model.fit(
         feed["train"],
+        initial_epoch=done,
         epochs=loop.epochs,
         steps_per_epoch=steps,
         validation_data=feed.get("validation"),
         class_weight=_class_weight(run),
         shuffle=False,
         verbose=QUIET,
-        callbacks=[*own, record.callback(), _turning(feed["train"])],
+        callbacks=[
+            *resume.callbacks,
+            record.callback(resume.begin_callbacks),
+            _turning(feed["train"]),
+        ],
     )
 
 
@@ -211,7 +241,12 @@ def _callback(options: Any) -> keras.callbacks.Callback:
 
 
 def _train_on_batch(
-    run: Run, model: keras.Model, feed: Mapping[str, Any], steps: int, record: OwnRecord
+    run: Run,
+    model: keras.Model,
+    feed: Mapping[str, Any],
+    steps: int,
+    record: OwnRecord,
+    done: int,
 ) -> None:
     """Train by one call of `train_on_batch` per step; each reports its own batch.
 
@@ -219,7 +254,7 @@ def _train_on_batch(
     """
     weight = _class_weight(run)
     walk = iter(())
-    for epoch in range(run.settings.loop.epochs):
+    for epoch in range(done, run.settings.loop.epochs):
         if isinstance(feed["train"], Ordered):
             feed["train"].epoch = epoch
         seen, sizes = list[dict[str, float]](), list[int]()

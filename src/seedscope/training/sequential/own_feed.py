@@ -25,18 +25,27 @@ from seedscope.trace.trace import digest
 from seedscope.training.sequential.pipeline import planned_batches, rows_in_batches
 
 
-def feed_of(run: Run, examples: Examples | Streams) -> tuple[dict[str, Any], int, str]:
+def feed_of(
+    run: Run, examples: Examples | Streams, done: int = 0
+) -> tuple[dict[str, Any], int, str]:
     """Return what each part is fed as, the steps of an epoch, the order's digest.
+
+    Args:
+        run: as planned.
+        examples: its data.
+        done: epochs that are trained already; streams begin at their first.
 
     Raises:
         ValueError: the loop asks for what the data cannot be fed as.
     """
     if isinstance(examples, Streams):
         return _streams(run, examples)
-    return _planned(run, examples)
+    return _planned(run, examples, done)
 
 
-def _planned(run: Run, examples: Examples) -> tuple[dict[str, Any], int, str]:
+def _planned(
+    run: Run, examples: Examples, done: int
+) -> tuple[dict[str, Any], int, str]:
     """Return the feeds of arrays in their planned order, the steps, the order."""
     loop, runtime_ = run.settings.loop, run.settings.runtime
     rows = len(examples.parts.train)
@@ -51,7 +60,7 @@ def _planned(run: Run, examples: Examples) -> tuple[dict[str, Any], int, str]:
     train = planned_batches(
         runtime_.input_pipeline,
         parts["train"],
-        orders,
+        orders[done:],
         size,
         loop.drop_remainder,
         run.seeds["augmentation"],

@@ -6,7 +6,7 @@ more output. Compiled by XLA or with a scaled loss it is not had without touchin
 is computed: then there are no raw values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,18 @@ class RawLoss:
         columns = np.array(self._steps, np.float32).T
         names = (f"loss_{n}" if len(columns) > 1 else "loss" for n in range(1, 9))
         return dict(zip(names, columns, strict=False))
+
+    def held(self) -> dict[str, np.ndarray]:
+        """Return the losses so far: of all steps in a row, and how many each has."""
+        counts = [len(losses) for losses in self._steps]
+        flat = [loss for losses in self._steps for loss in losses]
+        return {"raw": np.array(flat, np.float64), "raw_counts": np.array(counts)}
+
+    def go_on(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take the losses of a run before it was cut off, as `held` gives them."""
+        ends = np.cumsum(arrays["raw_counts"], dtype=int)
+        parts = np.split(arrays["raw"], ends[:-1]) if len(ends) else []
+        self._steps = [tuple(map(float, part)) for part in parts]
 
     @contextmanager
     def kept(self, model: keras.Model) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Keep what the batches and epochs of one run leave, while it trains."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -43,12 +43,26 @@ class Recorder:
         self._val: list[dict[str, float]] = []
         self._weights: list[np.ndarray] = []
         self._ends: list[list[float]] = [[]]  # when each step of each epoch ended
+        self._traced = {0}  # epochs in which steps are traced
+        self._after: Callable[[int], None] | None = None
 
     def start(self, keep_weights: str, patience: int) -> None:
         """Note the initial weights."""
         self._keep_weights = keep_weights
         self._patience = patience
         self._note_weights()
+
+    @property
+    def kind(self) -> str:
+        """Return what is noted besides numbers, and when a run stops."""
+        return f"{self._keep_weights} {self._patience}"
+
+    def after_epoch(self, then: Callable[[int], None]) -> None:
+        """Have a function called after each epoch that training goes on after.
+
+        It is given the number of the epoch, from 1.
+        """
+        self._after = then
 
     def batch(self, raw: np.ndarray, reported: Mapping[str, Any]) -> None:
         """Note one batch: its own values, and what the training API says."""
@@ -61,10 +75,12 @@ class Recorder:
         self._ends.append([])
         self._note_weights()
         x, y = self._validation
-        if not len(x):
-            return False
-        self._val.append(self.score(x, y)[1])
-        return stopped([scores["loss"] for scores in self._val], self._patience)
+        if len(x):
+            self._val.append(self.score(x, y)[1])
+        stop = stopped([scores["loss"] for scores in self._val], self._patience)
+        if self._after is not None and not stop:
+            self._after(len(self.sha256) - 1)
+        return stop
 
     def score(
         self, x: np.ndarray, y: np.ndarray
@@ -87,9 +103,15 @@ class Recorder:
     def step_seconds(self) -> float | None:
         """Return the mean seconds from step to step after the first epoch.
 
-        The first epoch traces: a full batch, and a smaller one where it is the last.
+        The first epoch of a process traces: a full batch, and a smaller one where it
+        is the last.
         """
-        spent = np.concatenate([np.diff(ends) for ends in self._ends[1:]] or [[]])
+        untraced = [
+            np.diff(ends)
+            for epoch, ends in enumerate(self._ends)
+            if epoch not in self._traced
+        ]
+        spent = np.concatenate(untraced or [[]])
         return float(spent.mean()) if len(spent) else None
 
     def raw(self) -> dict[str, np.ndarray]:
@@ -121,6 +143,27 @@ class Recorder:
             return None
         kept = self._weights if self._keep_weights == "epochs" else self._weights[-1:]
         return np.stack(kept)
+
+    def held(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return all that is noted, to be kept: arrays, and what JSON takes."""
+        arrays = {"raw": np.array(self._raw), "reported": np.array(self._reported)}
+        if self._weights:
+            arrays["weights"] = np.stack(self._weights)
+        plain = {
+            "sha256": self.sha256,
+            "val": self._val,
+            "ends": self._ends,
+            "traced": sorted(self._traced),
+        }
+        return arrays, plain
+
+    def go_on(self, arrays: Mapping[str, np.ndarray], plain: Mapping[str, Any]) -> None:
+        """Take what was noted before a run was cut off."""
+        self._raw, self._reported = list(arrays["raw"]), arrays["reported"].tolist()
+        self._weights = list(arrays["weights"]) if "weights" in arrays else []
+        self.sha256, self._val = list(plain["sha256"]), list(plain["val"])
+        self._ends = list(plain["ends"])
+        self._traced = {*plain["traced"], len(self._ends) - 1}
 
     def _note_weights(self) -> None:
         values = [weight.numpy() for weight in self._model.weights]

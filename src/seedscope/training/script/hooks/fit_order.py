@@ -18,8 +18,13 @@ from seedscope.training.script.ledger import Ledger
 from seedscope.training.script.patching import patch
 
 
-def install(ledger: Ledger) -> None:
-    """Give `fit(shuffle=True)` on arrays the stream of `shuffle`."""
+def install(ledger: Ledger) -> list[tf.Variable]:
+    """Give `fit(shuffle=True)` on arrays the stream of `shuffle`.
+
+    Returns:
+        The numbers of the epochs, one for each such `fit` as they come.
+    """
+    numbers: list[tf.Variable] = []
 
     @patch(ArrayDataAdapter, "get_tf_dataset")
     def _(old: Any, self: Any) -> Any:
@@ -27,6 +32,7 @@ def install(ledger: Ledger) -> None:
             return old(self)
         key = ledger.take("shuffle", "arrays", f"{stack.line()} fit(shuffle=True)")
         epoch = tf.Variable(tf.constant(0, tf.int64), trainable=False)
+        numbers.append(epoch)
         plain = tf.random.shuffle
 
         def shuffle(values: Any, *_: Any, **__: Any) -> Any:
@@ -38,3 +44,5 @@ def install(ledger: Ledger) -> None:
             return old(self)
         finally:
             tf.random.shuffle = plain
+
+    return numbers

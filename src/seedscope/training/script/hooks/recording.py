@@ -53,6 +53,7 @@ class Recorder:
         self.unscaled: dict[int, tuple[Any, Any]] = {}  # id of a scaled loss -> both
         self.current: Fit | None = None
         self.pending: list[tuple[Any, Any]] = []  # losses and logs, still tensors
+        self.graphs: dict[int, list[Any]] = {}  # model -> where its steps were traced
         self.rings: dict[str, tuple[tf.Variable, tf.Variable]] = {}
         self.loops: dict[str, list[Any]] = {}
         self.asked: tuple[Any, Any, Any] | None = None  # model, x, outputs of predict
@@ -293,6 +294,10 @@ def _recording(recorder: Recorder, model: Any) -> Any:
 
     def step(data: Any) -> Any:
         before, tracing.losses = tracing.losses, []
+        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        known = recorder.graphs.setdefault(id(model), [])
+        if graph is not None or None not in known:
+            known.append(graph)
         try:
             logs = model.train_step(data)
             losses = tuple(tracing.losses)
