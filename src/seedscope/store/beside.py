@@ -14,9 +14,7 @@ from typing import TypeVar
 from seedscope.store.log import StudyLog
 from seedscope.trace.trace import Trace
 
-AHEAD = (
-    2  # groups that wait to be stored, at most: they fill memory, and a kill costs them
-)
+AHEAD = 2  # most groups that wait to be stored: they fill memory, a kill costs them
 Made = TypeVar("Made")
 
 
