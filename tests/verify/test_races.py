@@ -103,7 +103,8 @@ def test_where_a_race_parts(processes, case, phase, what, root):
 @pytest.mark.parametrize("case", ["embed_sgd", "embed_eagerly"])
 def test_the_embedding_is_named_with_the_line_that_made_it(processes, case):
     found = parted(processes, program(case))
-    assert (found.step, found.phase, found.stopped) == (1, UPDATE, None)
+    assert (found.phase, found.stopped) == (UPDATE, None)
+    assert found.step >= 1
     assert found.kind.startswith("ResourceScatter")
     assert found.variable == "sequential/embedding/embeddings"
     assert found.layer == "Embedding embedding"
