@@ -118,7 +118,8 @@ def test_the_seeded_script_that_does_not_repeat(processes):
     where = made.found.where
     text = Path(script).read_text().splitlines()
     fit = next(n for n, t in enumerate(text, 1) if t.startswith("model.fit"))
-    assert (where.step, where.phase) == (1, UPDATE)
+    assert where.step >= 1
+    assert where.phase == UPDATE
     assert where.what.startswith("ResourceScatter")
     assert "the sparse update" in where.why
     assert where.layer == "Embedding embedding"
