@@ -23,6 +23,7 @@ def test_jobs_of_hydras_launchers_are_compared_and_counted(launcher, tmp_path):
         PACKAGES[launcher], reason="the extra seedscope[launchers] is not installed"
     )
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment["RAY_ADDRESS"] = "local"  # not the cluster of another test
     done = subprocess.run(
         [
             *(sys.executable, str(ROOT / "src" / "train.py"), "-m"),
