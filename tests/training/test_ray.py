@@ -104,23 +104,3 @@ def test_stopping_cancels_what_is_left(cluster):
     while ray.available_resources().get("CPU", 0) < 1 and time.monotonic() < until:
         time.sleep(0.2)
     assert ray.available_resources().get("CPU", 0) >= 1
-
-
-def test_a_script_trains_on_a_cluster_to_the_bits_that_it_has_here(cluster, tmp_path):
-    made, _ = cluster
-    script = tmp_path / "mine.py"
-    script.write_text(
-        "import keras, numpy as np\n"
-        "x = np.ones((8, 2), 'float32')\n"
-        "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
-        "model.compile('sgd', 'mse')\nmodel.fit(x, x[:, :1], verbose=0)\n"
-    )
-    words = (f"script.path='{script}'", "factor=init", "replicates=2")
-    runs, engine = plan(*words), read(*words).engine
-    digests = []
-    for options in (Launcher("here"), Launcher("ray", address=made.address)):
-        groups = launchers.train(runs, engine, options, False, print)
-        traces = {t.run.replicate: t for group in groups for t in group}
-        digests.append([traces[n].weights_sha256 for n in range(2)])
-    assert digests[0] == digests[1]
-    assert digests[0][0] != digests[0][1]
