@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from test_log import logged, study, trace
 
-from seedscope.store.beside import Storing, later
+from seedscope.store.beside import later, storing
 from seedscope.store.log import StudyLog, open_study
 from seedscope.store.read import read_study
 
@@ -22,10 +22,10 @@ def test_runs_that_wait_to_be_stored_are_not_given_out_again(store, monkeypatch)
     monkeypatch.setattr(StudyLog, "add", slow)
     made, runs = study("replicates=5")
     given = []
-    with open_study(store, made, runs) as log, Storing(log) as storing:
+    with open_study(store, made, runs) as log, storing(log) as groups:
         for share in log.shares(1, 1, print):
             given += share
-            storing.add([trace(run) for run in share])
+            groups.add([trace(run) for run in share])
             assert log._lease.held_by_others() == frozenset()
     assert sorted(run.replicate for run in given) == [0, 1, 2, 3, 4]
     assert read_study(store, made.name).table.height == log.stored == 5
@@ -33,8 +33,8 @@ def test_runs_that_wait_to_be_stored_are_not_given_out_again(store, monkeypatch)
 
 def test_a_study_is_left_when_all_of_it_is_stored(store):
     made, runs = study()
-    with open_study(store, made, runs) as log, Storing(log) as storing:
-        storing.add([trace(run) for run in runs])
+    with open_study(store, made, runs) as log, storing(log) as groups:
+        groups.add([trace(run) for run in runs])
         read = later(lambda: read_study(store, made.name).table.height)
     assert read.result() == 3
 
@@ -54,10 +54,10 @@ def test_what_the_store_refuses_meanwhile_ends_the_study_in_one_line(
     with (  # noqa: PT012
         pytest.raises(ValueError, match="could not be stored.*same command") as told,
         open_study(store, made, runs) as log,
-        Storing(log) as storing,
+        storing(log) as groups,
     ):
         for run in runs:
-            storing.add([trace(run)])
+            groups.add([trace(run)])
     assert "\n" not in str(told.value)
     kept = {run.data.tags["seedscope.replicate"] for run in logged(store)}
     finished = [run for run in logged(store) if run.info.status == "FINISHED"]

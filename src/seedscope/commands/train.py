@@ -220,7 +220,7 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
     found = launchers.ask(samples, engine)  # while MLflow is imported
     from seedscope.commands.identity import begun, settled
     from seedscope.store import cost
-    from seedscope.store.beside import Storing, later
+    from seedscope.store.beside import later, storing
     from seedscope.store.log import open_study
     from seedscope.store.store import connect
 
@@ -232,7 +232,7 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
     failed = Failures(len(runs))
     with ExitStack() as opened:
         log = opened.enter_context(open_study(store, study, runs))
-        storing = opened.enter_context(Storing(log))
+        groups = opened.enter_context(storing(log))
         with show(study, len(runs), len(log.missing), place) as progress:
             for text in [*notes, *more, *log.notes]:
                 progress.note(text)
@@ -257,7 +257,7 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
                             study.factor.fresh_process,
                             progress.note,
                         ):
-                            storing.add(traces)
+                            groups.add(traces)
                             progress.advance(traces)
                             made += _digests_of(traces) if together else []
             if again := control.unequal(made):
@@ -277,7 +277,7 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
 
     def finish() -> Trained:
         with left:
-            storing.wait()
+            groups.wait()
             if trained and (known is None or later_runs is not None):
                 size = before.result()
                 _keep_cost(store, log.study_id, engine.name, trained, seconds, size)

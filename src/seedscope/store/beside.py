@@ -5,10 +5,10 @@ of a sweep may leave its last group to it, and the next job trains meanwhile.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
-from types import TracebackType
 from typing import TypeVar
 
 from seedscope.store.log import StudyLog
@@ -19,24 +19,11 @@ Made = TypeVar("Made")
 
 
 class Storing:
-    """Groups on their way into a study; leaving it waits until they are stored."""
+    """Groups on their way into a study."""
 
     def __init__(self, log: StudyLog) -> None:
         self._log = log
-        self._begun: deque[Future] = deque()
-
-    def __enter__(self) -> "Storing":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        wait(self._begun)
-        if error is None:
-            self.wait()
+        self.begun: deque[Future] = deque()
 
     def wait(self) -> None:
         """Wait until all is stored.
@@ -53,12 +40,27 @@ class Storing:
             ValueError: the store did not take an earlier group.
         """
         self._log.expect(traces)
-        self._begun.append(later(lambda: self._log.add(traces)))
+        self.begun.append(later(lambda: self._log.add(traces)))
         self._collect(AHEAD)
 
     def _collect(self, most: int) -> None:
-        while self._begun and (len(self._begun) > most or self._begun[0].done()):
-            self._begun.popleft().result()
+        while self.begun and (len(self.begun) > most or self.begun[0].done()):
+            self.begun.popleft().result()
+
+
+@contextmanager
+def storing(log: StudyLog) -> Iterator[Storing]:
+    """Store groups in a study; leaving waits until they are, whatever happened.
+
+    Raises:
+        ValueError: the store did not take a group, and nothing else was raised.
+    """
+    made = Storing(log)
+    try:
+        yield made
+    finally:
+        wait(made.begun)
+    made.wait()
 
 
 def later(do: Callable[[], Made]) -> Future[Made]:
