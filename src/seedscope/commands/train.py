@@ -63,8 +63,6 @@ FOLDER = Path("outputs")  # of the sweeps, as conf/train.yaml says
 TRACE_FLAG = "--trace"  # shows errors in the user's code with all their frames
 FIRST = 50  # values of a sweep that are composed before it starts
 
-_left: list[Callable[[], object]] = []  # jobs whose last runs are being stored
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -109,8 +107,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             _run_jobs(words)
         finally:
-            while _left:
-                _left.pop(0)()
             failed = _failures(sweep)
             if failed:
                 _show_as_missing(tracking, sweep, failed)
@@ -127,40 +123,15 @@ def job(config: DictConfig) -> float:
     A job that fails does not stop the others of its sweep; its spread is NaN.
     """
     context = cast(DictConfig, HydraConfig.get())
-
-    def begin_job() -> float:
+    try:
         preset = context.runtime.choices.get("study")
-        finish = begin(config, swept(context), preset, _number(context))
-        if _is_plain(context):
-            from seedscope.store.beside import later
-
-            stored = later(finish)
-            _left.append(lambda: counted(lambda: bool(stored.result())))
-            return math.nan  # which nobody reads
-        made = finish()
+        made = train(config, swept(context), preset, _number(context))
         return compare.spread_of(made.tracking, made.study_id, made.arms)
-
-    def counted(do: Callable[[], float]) -> float:
-        try:
-            return do()
-        except Exception as error:
-            if (line := told(error)) is None:
-                raise
-            _keep_failure(context, config, line)
-            return math.nan
-
-    return counted(begin_job)
-
-
-def _is_plain(context: DictConfig) -> bool:
-    """Tell whether jobs run here, one after the other, and nobody seeks their spread.
-
-    Then the last runs of a job are stored while the next job trains.
-    """
-    plugins = (context.launcher, context.sweeper)
-    return all(
-        str(p["_target_"]).rpartition(".")[2].startswith("Basic") for p in plugins
-    )
+    except Exception as error:
+        if (line := told(error)) is None:
+            raise
+        _keep_failure(context, config, line)
+        return math.nan
 
 
 def train(
