@@ -68,7 +68,7 @@ def test_a_verdict_is_kept_and_is_not_found_again_under_other_code(monkeypatch):
     kind = kind_of(run, load(run))
     names = {verdicts.name_of(run, kind, 8), verdicts.name_of(run, kind, 16)}
     with monkeypatch.context() as patch:
-        patch.setattr(verdicts, "_own_code", lambda: "other")
+        patch.setattr(verdicts, "own_code", lambda: "other")
         names.add(verdicts.name_of(run, kind, 8))
         patch.setattr(verdicts.code, "digest", lambda files: "edited")
         names.add(verdicts.name_of(run, kind, 8))
