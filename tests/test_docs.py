@@ -79,7 +79,6 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) < 120
 
 
-@pytest.mark.slow
 def test_the_documentation_is_built_without_a_warning(tmp_path):
     pytest.importorskip("mkdocs", reason="the group docs is not installed")
     done = subprocess.run(

@@ -15,7 +15,7 @@ PACKAGES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("launcher", PACKAGES)
 def test_jobs_of_hydras_launchers_are_compared_and_counted(launcher, tmp_path):

@@ -64,7 +64,6 @@ def test_the_installed_command_compares_in_another_folder(installed, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
 
 
-@pytest.mark.slow
 def test_the_installed_command_trains_where_it_is_called(installed, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "factor").mkdir()
@@ -84,7 +83,7 @@ def test_an_unknown_command_lists_those_that_there_are(installed, tmp_path):
     assert done.stderr.startswith("error: there is no command 'tain'; choose one of")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_notebook_of_the_docs_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 
-import pytest
 from composing import ROOT
 
 
@@ -13,7 +12,6 @@ def readme_blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-@pytest.mark.slow
 def test_the_readmes_own_model_trains_outside_the_project(tmp_path):
     (module,) = readme_blocks("python")
     (command,) = [c for c in readme_blocks("sh") if "mine.build" in c]

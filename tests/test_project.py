@@ -192,9 +192,10 @@ def test_the_lock_names_public_places_only():
     assert hosts == {"pypi.org", "files.pythonhosted.org"}
 
 
-def test_ci_runs_the_second_command_of_the_readme():
-    command = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
+def test_ci_runs_the_second_command_of_the_readme_and_the_long_tests():
+    *_, command, long = (ROOT / ".ci" / "run").read_text().splitlines()
     assert command in (ROOT / "README.md").read_text()
+    assert long.endswith("pytest -m long")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf").rglob("*.yaml")), ids=str)

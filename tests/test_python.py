@@ -54,7 +54,7 @@ def frame():
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_functions_of_a_script_are_trained_by_value_and_found_again(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(SCRIPT)

@@ -65,7 +65,7 @@ def test_every_factor_plans_one_arm_per_level(name):
     assert len({run.fingerprint for run in runs}) == len(runs) == 2 * len(study.arms)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_factor_that_is_no_runtime_setting_trains():
     for name in set(FACTORS) - set(RUNTIME):
         trace = sequential.train(tiny(small(name)[0]))
@@ -89,7 +89,7 @@ def test_the_fifteen_examples_are_there():
     assert set(EXAMPLES) <= set(PRESETS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_preset_trains():
     for name in PRESETS:
         runs = [run for run in plan(f"study={name}") if in_this_process(run)]
@@ -121,7 +121,7 @@ REDUCTIONS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_run_of_every_runtime_factor_trains_in_a_process_that_has_its_level():
     runs = [tiny(small(name)[-1]) for name in RUNTIME]

@@ -154,7 +154,7 @@ def test_product_of_seeds_has_its_analytic_indices():
         assert share.total.value == pytest.approx(total, abs=0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("planted_sds", [ADDITIVE, CHAOS], ids=["additive", "chaos"])
 @pytest.mark.parametrize(("make", "blocks"), [(saltelli, 50), (round_robin, 10)])
 def test_the_intervals_cover(make, blocks, planted_sds):

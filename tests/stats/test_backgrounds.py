@@ -56,7 +56,7 @@ def test_degenerate_arms_have_answers():
         alone_share(moving, moving, np.arange(3))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("backgrounds", "runs"), [(5, 5), (8, 10), (20, 2)])
 def test_the_interval_covers_over_backgrounds(backgrounds, runs):
     rng = np.random.default_rng(backgrounds)

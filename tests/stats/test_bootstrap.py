@@ -98,7 +98,7 @@ def test_batches_change_no_digit(monkeypatch):
     assert whole == parts
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("statistic", "truth", "runs"), [(mean, 0.0, 50), (sd, 1.0, 50), (sd, 1.0, 100)]
 )

@@ -42,7 +42,7 @@ def test_welch_and_paired_t_match_r():
     assert two.correlation == pytest.approx(np.corrcoef(FIRST, SECOND)[0, 1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_exact_permutation_p_matches_r():
     # With equal sizes the studentized and the plain mean difference rank alike.
     known = KNOWN["perm_exact_mean_diff"]
@@ -156,7 +156,7 @@ def test_tost_is_two_welch_tests():
     assert result.p == pytest.approx(max(t.pvalue for t in shifted))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_superiority_warns_where_the_smaller_arm_is_the_wider_one():
     rng = np.random.default_rng(9)
     found = [
@@ -169,7 +169,7 @@ def test_superiority_warns_where_the_smaller_arm_is_the_wider_one():
     assert np.mean([s.interval.approximate for s in equal]) < 0.2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("sizes", [(5, 5), (10, 10), (5, 50)])
 @pytest.mark.parametrize("shift", [0.0, 2.0])
 def test_the_intervals_cover(sizes, shift):
@@ -189,7 +189,7 @@ def test_the_intervals_cover(sizes, shift):
     assert all(0.92 <= share <= 0.98 for share in np.mean(hits, axis=0))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_paired_and_bootstrap_intervals_cover():
     rng = np.random.default_rng(8)
     pairs, resampled = [], []
@@ -203,7 +203,7 @@ def test_paired_and_bootstrap_intervals_cover():
     assert 0.92 <= np.mean(resampled) <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("sizes", "sd"), [((5, 5), 1.0), ((10, 10), 2.0)])
 def test_no_test_rejects_too_often(sizes, sd):
     rng = np.random.default_rng(sizes[1])

@@ -162,7 +162,7 @@ def test_reml_recovers_planted_components_of_an_unbalanced_table():
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "sds",
     [{(0,): 0.8, (1,): 0.3, (0, 1): 0.4}, {(0,): 1.0, (1,): 1.0}, {(0, 1): 1.0}],

@@ -102,7 +102,7 @@ def test_equal_runs_never_diverge_and_nan_is_refused():
         divergence(np.ones(3), np.ones(4))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("runs", [5, 20])
 @pytest.mark.parametrize("correlated", [True, False])
 def test_bands_cover_all_steps_at_once(runs, correlated):

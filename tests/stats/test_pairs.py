@@ -142,7 +142,7 @@ def coverage(draw, measure, truth, times=600):
     return hits / times
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("runs", [20, 50])
 def test_churn_covers_when_runs_differ_in_quality(runs):
     rng = np.random.default_rng(runs)
@@ -154,7 +154,7 @@ def test_churn_covers_when_runs_differ_in_quality(runs):
     assert 0.92 <= coverage(draw, churn, truth) <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("runs", [20, 40])
 def test_error_correlation_and_cosine_cover(runs):
     rng = np.random.default_rng(runs)
@@ -176,7 +176,7 @@ def test_error_correlation_and_cosine_cover(runs):
     assert 0.92 <= found <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ensemble_gain_covers_over_draws_of_examples():
     rng = np.random.default_rng(0)
 

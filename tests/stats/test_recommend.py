@@ -39,7 +39,7 @@ def test_no_recommendation_exceeds_its_budget_and_more_runs_help():
     assert widths[-1] < 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("make", "budget"), [(saltelli, 180), (round_robin, 800)])
 def test_the_predicted_width_comes_true(make, budget):
     rng = np.random.default_rng(budget)

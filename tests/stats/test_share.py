@@ -152,7 +152,7 @@ SHAPES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("shape", "runs"),
     [
@@ -173,7 +173,7 @@ def test_the_share_covers(shape, runs):
     assert 0.92 <= hits / 700 <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("shape", list(SHAPES))
 @pytest.mark.parametrize("runs", [(10, 10), (20, 10)])
 def test_neither_test_rejects_too_often(shape, runs):

@@ -139,7 +139,7 @@ def test_mean_and_sd_of_shared_seeds_are_covered(table, times, scenario):
     assert (found > 0.9).all()  # nominal .95, 3.5 standard errors below
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_mean_and_sd_of_a_crossed_cube_are_covered_with_runs_lost_too(scenario):
     rng = np.random.default_rng(3)

@@ -161,7 +161,7 @@ SHAPES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("shape", "runs"),
     [("normal", n) for n in (2, 3, 10, 19, 20, 100)]
@@ -177,7 +177,7 @@ def test_spread_covers_mean_and_sd(shape, runs):
     assert 0.92 <= np.mean(hits) <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("method", "runs"), [("bonett", 10), ("log-sd jackknife", 10)])
 def test_the_other_sd_intervals_cover_normal_scores(method, runs):
     rng = np.random.default_rng(5)
@@ -185,7 +185,7 @@ def test_the_other_sd_intervals_cover_normal_scores(method, runs):
     assert 0.92 <= np.mean([i.contains(1.0) for i in intervals]) <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("runs", [20, 50])
 def test_heavy_tailed_arms_that_are_missed_are_mostly_called_approximate(runs):
     rng = np.random.default_rng(7)

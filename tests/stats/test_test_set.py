@@ -89,7 +89,7 @@ def test_a_planted_distribution_variance_is_recovered():
     assert 0.3 < np.mean(np.array(found) < 0) < 0.7
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("sd", [0.0, 0.05])
 @pytest.mark.parametrize(("runs", "examples"), [(3, 50), (10, 60), (20, 60), (50, 300)])
 def test_the_interval_covers_the_distribution_variance(runs, examples, sd):

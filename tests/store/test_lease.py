@@ -193,7 +193,7 @@ def test_a_run_that_is_given_out_and_never_comes_back_ends_the_job(store):
         list(log.shares(3, 1, print))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_16_processes_on_a_fresh_store_share_its_studies_and_one_is_killed(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     script = Path(__file__).with_name("many.py")

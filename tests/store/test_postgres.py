@@ -24,7 +24,7 @@ MISSING = (
     if importlib.util.find_spec("psycopg") is None
     else ""
 )
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 AWAY = 4  # seconds; benchmarks/reliability.py takes 60
 RUNS = 12
 

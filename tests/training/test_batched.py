@@ -77,7 +77,7 @@ def test_a_run_is_the_same_bits_in_another_group_and_position(five):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_is_the_same_bits_in_another_process(five):
     _, traces = five
     program = f"""
@@ -113,7 +113,7 @@ def test_weights_agree_after_1_and_after_100_steps():
     np.testing.assert_allclose(got.weights[100], expected.weights[100], atol=2e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_agree_to_1e9_after_1000_steps_in_float64_with_dropout():
     options = ("loop.batch_size=8", "loop.epochs=125", "split.train_size=64")
     runs = plan(
@@ -133,7 +133,7 @@ def test_weights_agree_to_1e9_after_1000_steps_in_float64_with_dropout():
     assert got.val["loss"] == pytest.approx(expected.val["loss"], abs=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_spread_of_100_runs_is_within_the_interval_of_sequential_ones():
     # The sequential engine takes a second for each: a sample of the same runs.
     options = ("replicates=100", "loop.epochs=1", "loop=custom", "loop.batch_size=32")
@@ -156,7 +156,7 @@ def test_a_run_that_is_stopped_early_keeps_its_weights_and_ends_its_curves():
     assert_alike(short, sequential.train(short.run, "epochs"), atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_arms_that_differ_in_numbers_share_a_program_and_keep_their_numbers():
     options = ("replicates=1", "optimizer=adamw", "loop.schedule=warmup_cosine")
     runs = plan(
@@ -173,7 +173,7 @@ def test_arms_that_differ_in_numbers_share_a_program_and_keep_their_numbers():
         assert_alike(trace, sequential.train(trace.run, "epochs"), atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_dropout_rates_and_penalties_are_numbers_too():
     levels = "+factor.levels={model.dropout:[0.1,0.6],model.l2:[0.01,0.1]}"
     runs = plan(*TINY, "replicates=1", "model.l1=0.001", levels)
@@ -200,7 +200,7 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_updates_each_run_as_it_does_alone(name):
     target = f"optimizer._target_=keras.optimizers.{name}"
@@ -246,7 +246,7 @@ class StartsAsTheWeights(keras.optimizers.SGD):
         self.assign_sub(variable, learning_rate * gradient + 0.1 * (variable - start))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_optimizer_that_remembers_the_first_weights_remembers_each_runs_own():
     name = f"{__name__}.StartsAsTheWeights"
     options = ("optimizer=sgd", f"optimizer._target_={name}", "model.dropout=0")
@@ -256,7 +256,7 @@ def test_an_optimizer_that_remembers_the_first_weights_remembers_each_runs_own()
     assert_alike(got, sequential.train(runs[1], "epochs"), atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_flipped_bit_is_that_of_the_sequential_engine():
     runs = plan(*TINY[1:], "factor=perturbation", "replicates=2", "loop.epochs=1")
     got, expected = trained(runs)["perturbation", 1], sequential.train(runs[1])
@@ -265,7 +265,7 @@ def test_one_flipped_bit_is_that_of_the_sequential_engine():
     assert got.weights_sha256[0] == expected.weights_sha256[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_runs_with_test_sets_of_different_sizes_are_scored_on_their_own():
     runs = plan(*TINY, "replicates=3", "loop.epochs=1", "split.method=bootstrap")
     traces = trained(runs)

@@ -41,7 +41,7 @@ def planned(family):
 @pytest.mark.parametrize(
     "family",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name not in FAST else [])
+        pytest.param(name, marks=[pytest.mark.long] if name not in FAST else [])
         for name in FAMILIES
     ],
 )
@@ -61,7 +61,7 @@ def test_layers_train_as_the_sequential_engine_trains_them(family):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_layer_that_cannot_be_trained_in_groups_is_named(name):
     reason = refusal(planned(name)[0], WIDTH.group_size)

@@ -261,7 +261,7 @@ def test_integer_seeds_are_kept_for_initializers_and_noise_alike():
         sequential.train(runs("brought_cases.dropout_with_a_seed", "factor=dropout")[0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("model", "factor"),
     [("loaded_and_frozen", "all"), ("own_initializer", "init"),

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
 from composing import ROOT
 
 from seedscope.training import cache
@@ -33,7 +32,6 @@ def train(home, on):
     return done.stdout.split()
 
 
-@pytest.mark.slow
 def test_a_kept_program_computes_the_same_bits(tmp_path):
     anew = train(tmp_path, on=False)
     assert not (tmp_path / "seedscope").exists(), "off by the setting"

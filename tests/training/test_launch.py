@@ -8,7 +8,7 @@ from composing import TINY, plan, read
 
 from seedscope.training.launch import here, launchers, shares
 
-SLOW = pytest.mark.slow
+SLOW = pytest.mark.long
 NO_BATCH = ("engine=sequential", "model.hidden=[4]")
 
 

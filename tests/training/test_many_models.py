@@ -2,11 +2,8 @@
 
 The optimizer is SGD: Adam makes a step of its rate out of a gradient that is rounding.
 Steps one by one run eagerly, which traces nothing and costs a tenth; those of groups
-are compiled, as always. Groups train a few of the models: SEEDSCOPE_ALL_MODELS=1 has
-them train all (a quarter of an hour).
+are compiled, as always: `pytest -m long` trains them.
 """
-
-import os
 
 import keras
 import many_models
@@ -25,8 +22,6 @@ from seedscope.training.batched.refusal import refusal
 from seedscope.training.sequential import loops
 
 EAGER = "runtime.compilation=eager"
-FEW = ("subclassed", "vgg", "transformer", "masked_embedding")
-IN_GROUPS = many_models.MODELS if os.environ.get("SEEDSCOPE_ALL_MODELS") else FEW
 AUTO = Engine("auto", workers=1, group_size=4, keep_weights="epochs")
 
 
@@ -75,8 +70,8 @@ def test_each_model_trains_one_by_one_as_plain_keras_does(name):
     agree(runs("model", kind, f"+model.which={name}", EAGER)[0])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", IN_GROUPS)
+@pytest.mark.long
+@pytest.mark.parametrize("name", many_models.MODELS)
 def test_each_model_trains_in_groups_as_one_by_one_or_is_refused(name):
     kind, _ = many_models.MODELS[name]
     planned = runs("model", kind, f"+model.which={name}")

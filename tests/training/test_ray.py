@@ -14,7 +14,6 @@ ray = pytest.importorskip("ray", reason="the extra seedscope[ray] is not install
 launcher = pytest.importorskip("seedscope.training.launch.ray")
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.timeout(900),
     # Ray leaves sockets and files to the interpreter's end.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

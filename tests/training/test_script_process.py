@@ -408,7 +408,6 @@ mlflow.log_param("rate", 9)
 """
 
 
-@pytest.mark.slow
 def test_all_that_it_logs_to_mlflow_is_taken_in_and_strays_nowhere(parent, home):
     path = write(home, "a.py", LOGS)
     done = parent.run(path)

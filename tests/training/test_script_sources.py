@@ -57,7 +57,7 @@ def facts(record) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_a_script_repeats_and_each_source_moves_its_own_draws_alone(parent, name):
     path = SCRIPTS / f"{name}.py"

@@ -62,7 +62,7 @@ def command(home, *words: str, entry="train") -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)  # three commands, each with processes of its own
 def test_a_script_is_told_apart_source_by_source_and_known_again(home):
     done = command(home, "replicates=2", "mine.py", "--rate", "0.2", entry="script")

@@ -75,6 +75,7 @@ def parted(processes, asked, level="operations", switches=()):
     return None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("case", "phase", "what", "root"),
     [
@@ -126,6 +127,7 @@ def test_the_seeded_script_that_does_not_repeat(processes):
     assert where.places[0] == f"race.py:{fit}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("case", "cure", "no_cure"),
     [
@@ -149,6 +151,7 @@ def test_what_cures_a_race_and_what_does_not(processes, case, cure, no_cure):
         assert parted(processes, asked, "none", (no_cure,)) is not None
 
 
+@pytest.mark.long
 def test_xla_cures_the_embedding_and_is_no_race_itself(processes):
     first, second = (processes.run(Job(program("embed_jit"), "taps")) for _ in "ab")
     assert first_difference(first, second) is None
@@ -168,6 +171,7 @@ def test_what_does_not_race_agrees_in_every_digest(processes, case):
     assert {len(tap.seen) for tap in watched[0].taps} == {4}
 
 
+@pytest.mark.long
 def test_hash_order_is_found_in_the_data_and_cured_by_a_hash_seed(processes):
     # Forks share their hash seed: the second process is born with another.
     own = processes.run(Job(program("hash_order"), "taps"))
@@ -183,6 +187,7 @@ def test_hash_order_is_found_in_the_data_and_cured_by_a_hash_seed(processes):
     assert first_difference(*held) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "case",
     [
@@ -199,6 +204,7 @@ def test_a_planted_difference_at_its_step_and_operation(processes, case):
     assert found.places[0] == f"races.py:{line('planted')}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("case", "layer", "said"),
     [
@@ -215,6 +221,7 @@ def test_where_no_operation_can_be_traced_the_layer_is_told(
     assert found.kind is None
 
 
+@pytest.mark.long
 def test_fresh_processes_share_no_hash_seed_and_end_in_the_bits_of_forks(processes):
     os.environ.pop("PYTHONHASHSEED", None)
     with Processes("fresh") as fresh:
@@ -269,6 +276,7 @@ def test_a_program_that_fails_says_where(processes):
     assert "\n" not in said
 
 
+@pytest.mark.long
 def test_parts_are_verified_with_every_source_held(processes):
     tiny = ("data=synthetic", "data.examples=200", "loop.epochs=1", "factor=none")
     tiny += ("optimizer=sgd", "model.hidden=[4]", "split.validation=0")
