@@ -27,7 +27,6 @@ from itertools import combinations
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from seedscope.stats.interval import check_level, finite_scores
 from seedscope.stats.shared import share_seeds, shared_mean
@@ -284,14 +283,17 @@ def equal_variances_of_pairs(
 def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values adjusted by Holm's step-down rule; nan stays nan, uncounted.
 
+    By hand, since statsmodels' `multipletests` collects garbage at every call, which
+    takes a fifth of a comparison's time.
+
     Reference:
         Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
     """
     p = np.asarray(p, dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
-    known = ~np.isnan(p)
-    if known.any():
-        adjusted[known] = multipletests(p[known], method="holm")[1]
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # nan is sorted last
+    steps = p[order] * np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted
 
 

@@ -6,6 +6,7 @@ what was asked for.
 """
 
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any, NoReturn, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -55,8 +56,9 @@ def thawed(tree: Any) -> Any:
     return [thawed(value) for value in tree] if isinstance(tree, list) else tree
 
 
+@cache
 def schema_of(kind: type) -> DictConfig:
-    """Return the schema of frozen dataclasses, for a configuration to be merged into.
+    """Return the schema of frozen dataclasses: `merge` copies it, nothing else may.
 
     OmegaConf takes a frozen dataclass for a configuration that is read-only already.
     """

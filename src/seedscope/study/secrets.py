@@ -6,6 +6,7 @@ that is named like one, and the value of an environment variable that is named l
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 HIDDEN = "***"
@@ -22,23 +23,31 @@ SHORTEST = 6  # characters of a value that is looked for in a text
 
 def redacted(text: str) -> str:
     """Return a text without the passwords of its URIs and the environment's secrets."""
+    return _redacted(text, _secrets_of_the_environment())
+
+
+def _redacted(text: str, secrets: Sequence[str]) -> str:
     text = URI.sub(rf"\1:{HIDDEN}@", text)
     text = LONE.sub(rf"\1{HIDDEN}@", text)
     text = QUERY.sub(rf"\1{HIDDEN}", text)
-    for value in _secrets_of_the_environment():
+    for value in secrets:
         text = text.replace(value, HIDDEN)
     return text
 
 
 def without_secrets(tree: Any, name: str = "") -> Any:
     """Return nested settings with their secrets hidden; keys and types stay."""
+    return _hidden(tree, name, _secrets_of_the_environment())
+
+
+def _hidden(tree: Any, name: str, secrets: Sequence[str]) -> Any:
     if isinstance(tree, dict):
-        return {key: without_secrets(value, str(key)) for key, value in tree.items()}
+        return {key: _hidden(value, str(key), secrets) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        return [without_secrets(value, name) for value in tree]
+        return [_hidden(value, name, secrets) for value in tree]
     if isinstance(tree, str):
         last = name.rpartition(".")[2]
-        return HIDDEN if tree and NAME.search(last) else redacted(tree)
+        return HIDDEN if tree and NAME.search(last) else _redacted(tree, secrets)
     return tree
 
 
