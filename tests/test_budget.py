@@ -66,7 +66,7 @@ def test_what_is_planned_is_told_with_its_time_and_disk():
 def test_jobs_know_their_place_and_share_what_is_left_of_a_budget(monkeypatch):
     monkeypatch.delenv(sweep.VARIABLE, raising=False)
     words = ["factor=init,all", "loop.batch_size=8,16", "replicates=3"]
-    sweep.count(words)
+    sweep.count(words, {})
     place = sweep.place(2, 3)
     assert (place.runs, place.before) == ((3, 3, 3, 3), 6)
     assert 49 < place.seconds(100) <= 50
@@ -79,7 +79,7 @@ def test_jobs_know_their_place_and_share_what_is_left_of_a_budget(monkeypatch):
 
 def test_a_preset_that_sweeps_is_counted_whole(monkeypatch):
     monkeypatch.delenv(sweep.VARIABLE, raising=False)
-    sweep.count(["study=digits", "replicates=2"])
+    sweep.count(["study=digits", "replicates=2"], {})
     assert sweep.place(0, 2).runs == (2,) * 6
 
 

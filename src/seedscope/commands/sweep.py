@@ -7,7 +7,7 @@ other processes here inherit the count; on other machines there is none.
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seedscope.commands.overrides import composed, jobs, study_name
@@ -53,13 +53,18 @@ def alone(runs: int) -> Place:
     return Place(0, (runs,), time.time())
 
 
-def count(words: Sequence[str]) -> None:
-    """Count the runs that each job of a command plans, for those that train them."""
+def count(words: Sequence[str], known: Mapping[tuple[str, ...], Study]) -> None:
+    """Count the runs that each job of a command plans, for those that train them.
+
+    Args:
+        words: of the command line.
+        known: studies that were read already, by the words of their jobs.
+    """
     os.environ.pop(VARIABLE, None)
     each, swept = jobs(words)
     if len(each) > MOST:
         return
-    runs = [_planned(job, swept) for job in each]
+    runs = [len(plan_runs(known.get(tuple(job)) or _read(job, swept))) for job in each]
     os.environ[VARIABLE] = json.dumps({"runs": runs, "started": time.time()})
 
 
@@ -71,6 +76,6 @@ def place(number: int, runs: int) -> Place:
     return Place(number, tuple(held["runs"]), held["started"])
 
 
-def _planned(words: Sequence[str], swept: tuple[str, ...]) -> int:
+def _read(words: Sequence[str], swept: tuple[str, ...]) -> Study:
     config = composed("train", words)
-    return len(plan_runs(settings.read(config, study_name(config, swept), swept)))
+    return settings.read(config, study_name(config, swept), swept)
