@@ -45,7 +45,7 @@ def test_rows_with_equal_seeds_give_one_verdict_from_the_paired_comparison():
     (found,) = of_case("paired_by_seed", ["accuracy"], "model", ["seed"])
     assert found.verdict.word == "better"
     assert found.verdict.difference == found.result.paired.difference
-    sentence = "model:C+M is better than model:C by 0.86 pp [0.70, 1.02] (p < 0.001"
+    sentence = "model:C+M is better than model:C by ≈0.86 pp [0.70, 1.02] (p < 0.001"
     for text in everywhere(found):
         assert sentence in text
         assert "chance alone" not in text
@@ -97,7 +97,7 @@ def test_means_that_differ_clearly_recommend_nothing_where_single_runs_disagree(
 def test_two_runs_each_never_show_a_0_that_is_not_0():
     (a, b), runs = case("two_runs", ["accuracy"], "env")
     first = tables.rows(compare(runs, [], 0.95), "accuracy")[0]
-    assert first.sd.startswith("0.5 pp [0.2, ")
+    assert first.sd.startswith("≈0.5 pp [0.2, ")
     assert first.range == "97.6 … 98.3"
     (found,) = compare_groups(runs.arm(a), runs.arm(b), (), 0.95)
     assert found.verdict.word == "better"

@@ -156,17 +156,37 @@ def test_tost_is_two_welch_tests():
     assert result.p == pytest.approx(max(t.pvalue for t in shifted))
 
 
-@pytest.mark.long
-def test_superiority_warns_where_the_smaller_arm_is_the_wider_one():
+@pytest.mark.parametrize("sizes", [(10, 10), (30, 30), (50, 20)])
+def test_superiority_covers_where_one_arm_is_far_wider(sizes):
+    # Newcombe's interval alone: .91, .91 and .85.
     rng = np.random.default_rng(9)
     found = [
-        superiority(rng.normal(0, 1, 50), rng.normal(0, 2, 20)).interval
-        for _ in range(2000)
+        superiority(rng.normal(0, 1, sizes[0]), rng.normal(0, 5, sizes[1])).interval
+        for _ in range(400)
     ]
-    assert np.mean([i.contains(0.5) for i in found]) < 0.92  # or no need to warn
-    assert np.mean([i.approximate for i in found]) > 0.95
-    equal = [superiority(rng.normal(size=50), rng.normal(size=20)) for _ in range(200)]
-    assert np.mean([s.interval.approximate for s in equal]) < 0.2
+    assert np.mean([i.contains(0.5) for i in found]) > 0.93
+    assert not any(i.approximate for i in found)
+
+
+def test_superiority_of_few_wide_runs_against_many_is_marked():
+    many = stats.norm.ppf(np.linspace(0.02, 0.98, 30))
+    few = np.array([-2.0, -0.5, 0.1, 0.4, 2.2])
+    assert not superiority(few, many).interval.approximate
+    assert superiority(3 * few, many).interval.approximate
+    assert not superiority(many, 3 * np.tile(few, 6)).interval.approximate
+
+
+def test_few_runs_are_marked_by_their_number_and_a_difference_of_like_arms_is_not():
+    few = np.array([1.0, 1.2, 1.5])
+    assert not welch(few, few + 1).interval.approximate
+    assert welch(few, 9 * few).interval.approximate  # spreads far apart
+    assert welch(few, np.linspace(1, 2, 30)).interval.approximate  # and sizes
+    assert paired_difference(
+        few, np.array([2.0, 2.1, 2.9])
+    ).difference.interval.approximate
+    skewed = stats.lognorm.ppf(np.linspace(0.05, 0.95, 10), 1)
+    assert not welch(skewed, skewed + 1).interval.approximate  # skewness cancels
+    assert welch(skewed, few.mean() + np.linspace(0, 0.1, 10)).interval.approximate
 
 
 @pytest.mark.long

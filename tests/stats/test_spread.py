@@ -137,6 +137,14 @@ def test_heavy_tails_are_called_approximate_and_normal_scores_are_not():
     assert spread(np.r_[longer, 9.0]).approximate
 
 
+@pytest.mark.parametrize("runs", [2, 3, 5, 6])
+def test_below_six_runs_their_number_alone_marks_them(runs):
+    found = spread(np.linspace(0.8, 0.9, runs))  # as little skewed as can be
+    assert (found.mean_approximate, found.approximate) == ((runs < 6,) * 2)
+    still = spread(np.full(runs, 0.8))
+    assert (still.mean_approximate, still.approximate) == (False, False)
+
+
 def test_all_but_one_equal_leaves_the_jackknife_without_an_answer():
     interval = sd_interval(np.array([0.0, 0, 0, 1]), method="log-sd jackknife")
     assert (interval.low, interval.high, interval.approximate) == (0.0, np.inf, True)

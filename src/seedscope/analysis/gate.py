@@ -26,6 +26,7 @@ class Gate:
     value: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    approximate: bool = False
 
 
 def judge(condition: Condition, comparison: Comparison) -> Gate:
@@ -49,8 +50,10 @@ def judge(condition: Condition, comparison: Comparison) -> Gate:
     if spread is None:
         return Gate(condition, UNKNOWN, f"no run of {arm.name} holds {scores[0]}")
     if condition.what == "mean":
-        return _by_interval(condition, spread.mean, spread.mean_low, spread.mean_high)
-    return _by_interval(condition, spread.sd, spread.sd_low, spread.sd_high)
+        ends = (spread.mean_low, spread.mean_high)
+        return _by_interval(condition, spread.mean, *ends, spread.mean_approximate)
+    ends = (spread.sd_low, spread.sd_high)
+    return _by_interval(condition, spread.sd, *ends, spread.approximate)
 
 
 def _control(condition: Condition, comparison: Comparison) -> Gate:
@@ -72,12 +75,17 @@ def _difference(condition: Condition, comparison: Comparison) -> Gate:
     a, b = (runs.arm(_arm(condition, name, comparison)) for name in names)
     (found,) = compare_groups(a, b, (score,), comparison.level)
     interval = found.verdict.difference.interval
-    return _by_interval(
-        condition, found.verdict.difference.value, interval.low, interval.high
-    )
+    value, rough = found.verdict.difference.value, interval.approximate
+    return _by_interval(condition, value, interval.low, interval.high, rough)
 
 
-def _by_interval(condition: Condition, value: float, low: float, high: float) -> Gate:
+def _by_interval(
+    condition: Condition,
+    value: float,
+    low: float,
+    high: float,
+    approximate: bool = False,
+) -> Gate:
     """Judge by the whole interval; where there is none, nothing can be told."""
     if not all(map(math.isfinite, (value, low, high))):
         return Gate(condition, UNKNOWN, "there are too few runs for an interval")
@@ -89,7 +97,7 @@ def _by_interval(condition: Condition, value: float, low: float, high: float) ->
     }
     surely, perhaps = met[condition.operator]
     outcome = FAILS if surely else UNKNOWN if perhaps else HOLDS
-    return Gate(condition, outcome, "", value, low, high)
+    return Gate(condition, outcome, "", value, low, high, approximate)
 
 
 def _arm(condition: Condition, name: str, comparison: Comparison) -> str:

@@ -7,7 +7,6 @@ import polars as pl
 from seedscope.analysis.results import ArmResult
 from seedscope.runs.table import Runs
 from seedscope.stats.backgrounds import ONE_BACKGROUND
-from seedscope.stats.spread import FEW
 
 KEPT_EQUAL = (("machine", "machines"), ("versions", "versions"))  # columns, in words
 
@@ -67,11 +66,6 @@ def of_study(runs: Runs, arms: Sequence[ArmResult]) -> Iterator[str]:
     alone = [arm.name for arm in arms if arm.vary and _one_background(runs, arm)]
     if alone and any(arm.shares for arm in arms):
         yield f"{', '.join(alone)}: {ONE_BACKGROUND}"
-    if any(1 < arm.runs < FEW and arm.vary for arm in arms):
-        yield (
-            f"fewer than {FEW} runs hardly show a shape: of strongly skewed scores "
-            "their intervals of means and standard deviations are too narrow"
-        )
     for column, what in KEPT_EQUAL:
         if column in runs.table.columns and runs.table[column].n_unique() > 1:
             yield f"the runs come from different {what}"

@@ -37,6 +37,7 @@ from seedscope.report.rounding import (
 )
 from seedscope.report.sheet import Sheet
 from seedscope.stats.share import ArmPair
+from seedscope.stats.spread import FEW as SHOW_A_SHAPE
 from seedscope.study.arms import label, short
 
 SHAPES = 2  # arms whose shape is told
@@ -99,7 +100,11 @@ def of_groups(found: TwoGroups, context: Sequence[tuple[str, str]] = ()) -> Answ
         cautions=tuple(shape.sentence(of, verdict.unit(found)) for of in found.shapes),
         question=f"Is {found.a} or {found.b} {better} in {found.score}?",
         answer=(first, single),
-        sure=(*rest, f"Brackets hold at {100 * level:g} %, ≈ where approximate."),
+        sure=(
+            *rest,
+            f"Brackets hold at {100 * level:g} %, ≈ where approximate."
+            f"{_unseen(min(found.result.replicates))}",
+        ),
         next=after_groups(found, verdict.plan(found)),
         context=tuple(context),
     )
@@ -117,6 +122,20 @@ def of_many(found: ManyArms) -> Answer:
         sure=(first, *rest[2:]) if rest else (),
         next=Step("Write every arm's numbers into a folder", "", "output=<folder>"),
         context=(),
+    )
+
+
+def _unseen(runs: int) -> str:
+    """Say why what few runs show is approximate throughout; empty where they are not.
+
+    It stands for a test of the shape, which of so few runs would tell nothing.
+    """
+    if not 1 < runs < SHOW_A_SHAPE:
+        return ""
+    return (
+        f" From {runs} runs the shape of the scores cannot be seen, so brackets of "
+        "means and standard deviations are all ≈: strongly skewed scores would make "
+        "them too narrow."
     )
 
 
@@ -174,6 +193,7 @@ def _how_sure(comparison: Comparison) -> Iterator[str]:
         yield (
             f"Brackets hold at {100 * comparison.level:g} %, ≈ where that is "
             f"approximate; {each} {whose}{few if min(runs) < FEW else ''}."
+            f"{_unseen(min((n for n in runs if n > 1), default=0))}"
         )
     if control_passed(comparison):
         yield control(comparison) or ""

@@ -1,13 +1,15 @@
 """The one line that a gate prints."""
 
 from seedscope.analysis.gate import FAILS, HOLDS, Gate
+from seedscope.report.rounding import mark
 
 WORDS = {FAILS: "fails", HOLDS: "holds"}
 
 
 def line(gate: Gate) -> str:
     """Return what became of a condition, with the numbers that decide it."""
-    said = gate.why or f"{gate.value:.4g} [{gate.low:.4g}, {gate.high:.4g}]"
+    numbers = f"{gate.value:.4g} [{gate.low:.4g}, {gate.high:.4g}]"
+    said = gate.why or f"{mark(gate.approximate)}{numbers}"
     word = WORDS.get(gate.outcome)
     if word is None:
         why = "" if gate.why else ", and the limit is inside: train more runs"

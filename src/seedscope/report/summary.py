@@ -113,10 +113,12 @@ def _advice(comparison: Comparison) -> Iterator[str]:
     )
     known = [spread.sd, spread.sd_low, spread.sd_high]
     least = [unit.scale * said.detectable * sd / spread.sd for sd in known]
+    rough = spread.approximate
+    seen = with_interval(*least, unit=unit.of_spread, approximate=rough)
     runs = _runs(said.replicates, spread.replicates)
     yield (
         f"With {runs} a difference of two means is seen with "
-        f"power {said.power:g} from {with_interval(*least, unit=unit.of_spread)} on; a "
+        f"power {said.power:g} from {seen} on; a "
         f"difference of one standard deviation takes {said.runs_for_one_sd} runs per "
         f"arm, and knowing the standard deviation to within 20 % takes "
         f"{said.runs_for_sd_within_20_percent}."

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from seedscope.stats.interval import check_level
-from seedscope.stats.spread import Spread, spread
+from seedscope.stats.spread import FEW, Spread, spread
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Bands:
     sd_low: np.ndarray
     sd_high: np.ndarray
     level: float  # of each band over all of its steps together
-    approximate: bool  # fewer than 5 runs, or scores at a step far from normal
+    approximate: bool  # fewer than 6 runs, or scores at a step far from normal
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def bands(curves: np.ndarray, level: float = 0.95) -> Bands:
         sd_low=sd * low,
         sd_high=sd * high,
         level=level,
-        approximate=runs < 5 or _far_from_normal(shifted, sd),
+        approximate=runs < FEW or _far_from_normal(shifted, sd),
     )
 
 
