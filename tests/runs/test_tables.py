@@ -209,7 +209,7 @@ def test_every_kind_of_file_gives_the_same_runs(tmp_path):
         assert runs.table["arm"].to_list() == ["model:A"] * 2 + ["model:B"] * 2, path
 
 
-def workbook(path, sheets):
+def workbook(path, sheets, end="</sheetData>"):
     """Write a workbook as bare as Excel still opens it."""
     space = "http://schemas.openxmlformats.org"
     main, office = f"{space}/spreadsheetml/2006/main", f"{space}/officeDocument/2006"
@@ -248,7 +248,7 @@ def workbook(path, sheets):
     for i, rows in zip(ids, sheets.values(), strict=True):
         cells = "".join(f"<row>{''.join(map(cell_of, row))}</row>" for row in rows)
         parts[f"xl/worksheets/sheet{i}.xml"] = (
-            f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>'
+            f'<worksheet xmlns="{main}"><sheetData>{cells}{end}</worksheet>'
         )
     with zipfile.ZipFile(path, "w") as file:
         for name, text in parts.items():
@@ -268,6 +268,27 @@ def test_a_workbook_is_read_and_of_several_sheets_one_is_asked_for(tmp_path):
         runs_of(path)
     runs = runs_of(path, sheet="runs", groups=["model"])
     assert runs.table["acc"].to_list() == [v for _, v in VALUES]
+
+
+def test_a_title_and_empty_columns_of_a_workbook_are_left_out_and_said(tmp_path):
+    path = tmp_path / "titled.xlsx"
+    rows = [("Results", "", ""), ("", "", "accuracy"), ("model", "", "val")]
+    workbook(path, {"runs": [*rows, *((m, "", v) for m, v in VALUES)]})
+    runs = runs_of(path, groups=["model"])
+    assert runs.table["val"].to_list() == [v for _, v in VALUES]
+    assert "2 rows above the names (Results) left out" in runs.assumed
+    assert "column 2" not in runs.assumed
+
+
+def test_merged_cells_and_errors_of_a_workbook_are_named(tmp_path):
+    path = tmp_path / "odd.xlsx"
+    error = '<row r="9"><c r="B9"><v>1</v></c><c r="C9" t="e"><v>#N/A</v></c></row>'
+    merged = '</sheetData><mergeCells><mergeCell ref="A2:A5"/></mergeCells>'
+    workbook(path, {"runs": [("model", "acc"), *VALUES]}, error + "</sheetData>")
+    assert "errors in C9 read as empty cells" in runs_of(path, score=["acc"]).assumed
+    workbook(path, {"runs": [("model", "acc"), *VALUES]}, merged)
+    with pytest.raises(ValueError, match="A2:A5 of sheet runs are merged"):
+        runs_of(path, groups=["model"])
 
 
 def test_numbers_in_names_of_arms_stay_as_they_are(tmp_path):

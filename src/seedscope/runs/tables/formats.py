@@ -1,7 +1,7 @@
 """One reader a kind of file, picked by the ending of its name, in any case."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -12,10 +12,9 @@ from seedscope.runs.tables.limits import (
     check_names,
     check_parquet,
     check_size,
-    check_workbook,
     unpacked,
 )
-from seedscope.runs.tables.text import named_once, of_rows, read_text
+from seedscope.runs.tables.text import named_once, read_text
 
 Raw = tuple[pl.DataFrame, list[str]]  # a table, and what was assumed
 
@@ -140,34 +139,10 @@ def _series(name: str, cells: list[object]) -> pl.Series:
 
 
 def _workbook(path: Path, _: str | None, sheet: str | None) -> Raw:
-    if ending(path) != ".xls":  # the old format is no archive
-        check_workbook(path)
-    import fastexcel  # only here: the other formats do without
+    # Only here: the other formats do without fastexcel.
+    from seedscope.runs.tables.workbook import read_workbook
 
-    try:
-        book = fastexcel.read_excel(path)
-        names = book.sheet_names
-        if sheet is None and len(names) > 1:
-            raise ValueError(
-                f"table={path} has the sheets {', '.join(names)}; say which: sheet="
-            )
-        if sheet is not None and sheet not in names:
-            raise ValueError(
-                f"sheet={sheet}: table={path} has the sheets {', '.join(names)}"
-            )
-        found = book.load_sheet(sheet or names[0], header_row=None, dtypes="string")
-        frame = found.to_polars()
-    except fastexcel.FastExcelError as error:
-        raise ValueError(f"table={path}: {str(error).splitlines()[0]}") from None
-    said: list[str] = []
-    check_size(frame.height, frame.width, path)
-    return of_rows(_cells_of(frame), path, said, None), said
-
-
-def _cells_of(frame: pl.DataFrame) -> Iterator[list[str]]:
-    for row in frame.iter_rows():
-        if any(cell is not None for cell in row):
-            yield ["" if cell is None else cell for cell in row]
+    return read_workbook(path, sheet)
 
 
 TEXT = (".csv", ".tsv", ".txt", ".log", ".jsonl", ".ndjson", ".json")

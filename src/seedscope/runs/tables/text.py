@@ -104,7 +104,7 @@ def _names(
     head: list[str], path: Path, said: list[str], separator: str | None
 ) -> list[str]:
     check_names(head, path)
-    if head and all(_is_number(name) for name in head):
+    if head and all(is_number(name) for name in head):
         raise ValueError(
             f"table={path}: its first row ({', '.join(head[:4])}) holds numbers, not "
             "names; put a row of names above it"
@@ -198,7 +198,8 @@ def _rows(lines: TextIO, mark: str, path: Path) -> Iterator[list[str]]:
         raise ValueError(f"table={path}: {why}") from None
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number, NaN and infinity included."""
     try:
         float(cell)
     except ValueError:
