@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from test_log import logged, study, trace
 
-from seedscope.store.beside import later, storing
+from seedscope.store.beside import storing
 from seedscope.store.log import StudyLog, open_study
 from seedscope.store.read import read_study
 
@@ -35,7 +35,7 @@ def test_a_study_is_left_when_all_of_it_is_stored(store):
     made, runs = study()
     with open_study(store, made, runs) as log, storing(log) as groups:
         groups.add([trace(run) for run in runs])
-        read = later(lambda: read_study(store, made.name).table.height)
+        read = groups.later(lambda: read_study(store, made.name).table.height)
     assert read.result() == 3
 
 

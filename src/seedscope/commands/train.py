@@ -12,8 +12,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -155,13 +155,6 @@ def train(
         ValueError: a key, type or value is wrong, or the parts do not fit each other.
         RuntimeError: a training process failed.
     """
-    return begin(config, swept, preset, number)()
-
-
-def begin(
-    config: DictConfig, swept: tuple[str, ...], preset: str | None, number: int
-) -> Callable[[], Trained]:
-    """Train as `train` does; what is returned waits until all runs are stored."""
     check_door(config)
     study = settings.read(config, study_name(config, swept, preset), swept)
     if study.factor.fresh_process:  # how far apart repeats end is the question
@@ -176,7 +169,7 @@ def _number(context: DictConfig) -> int:
     return context.job.num if many == "MULTIRUN" else 0
 
 
-def _train(study: Study, number: int) -> Callable[[], Trained]:
+def _train(study: Study, number: int) -> Trained:
     engines.check(study.engine.name)
     launchers.check(study.launcher.name)
     runs = plan_runs(study)
@@ -194,7 +187,7 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
     found = launchers.ask(samples, engine)  # while MLflow is imported
     from seedscope.commands.identity import begun, settled
     from seedscope.store import cost
-    from seedscope.store.beside import later, storing
+    from seedscope.store.beside import storing
     from seedscope.store.log import open_study
     from seedscope.store.store import connect
 
@@ -204,10 +197,11 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
     study, runs, more = settled(store, study, runs, answer, modules)
     engine = study.engine
     failed = Failures(len(runs))
-    with ExitStack() as opened:
-        log = opened.enter_context(open_study(store, study, runs))
-        groups = opened.enter_context(storing(log))
-        with show(study, len(runs), len(log.missing), place) as progress:
+    with open_study(store, study, runs) as log:
+        with (
+            storing(log) as groups,
+            show(study, len(runs), len(log.missing), place) as progress,
+        ):
             for text in [*notes, *more, *log.notes]:
                 progress.note(text)
             begun_now = log.planned == engine.planned  # else it was told another day
@@ -217,7 +211,7 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
             launcher = launchers.load(study.launcher.name)
             slots = launcher.slots(engine, study.launcher, progress.note)
             known = cost.known_cost(store, log.study_id, engine.name)
-            before = later(lambda: cost.size(store, log.study_id))
+            before = groups.later(lambda: cost.size(store, log.study_id))
             if log.missing:
                 progress.note(plan(budget.blocks(log.missing, study.design), known))
             each = known.seconds if known else None
@@ -244,22 +238,14 @@ def _train(study: Study, number: int) -> Callable[[], Trained]:
                     progress.note,
                 )
                 log.blame(control.blamed([trace for group in alone for trace in group]))
-        trained, later_runs = progress.trained, progress.later
-        seconds = progress.each if later_runs is None else later_runs
-        log.leave()
-        left = opened.pop_all()
-
-    def finish() -> Trained:
-        with left:
-            groups.wait()
-            if trained and (known is None or later_runs is not None):
-                size = before.result()
-                _keep_cost(store, log.study_id, engine.name, trained, seconds, size)
-        failed.raise_if_any()
-        arms = tuple(dict.fromkeys(run.arm for run in runs))
-        return Trained(study.tracking, log.study_id, arms, log.stored)
-
-    return finish
+            log.leave()
+        if progress.trained and (known is None or progress.later is not None):
+            seconds = progress.each if progress.later is None else progress.later
+            size, trained = before.result(), progress.trained
+            _keep_cost(store, log.study_id, engine.name, trained, seconds, size)
+    failed.raise_if_any()
+    arms = tuple(dict.fromkeys(run.arm for run in runs))
+    return Trained(study.tracking, log.study_id, arms, log.stored)
 
 
 def _warm(study: Study) -> None:

@@ -1,14 +1,9 @@
-"""Store finished runs in a thread of its own while the next ones are trained.
-
-One thread stores for the whole process, in the order in which groups finished: a job
-of a sweep may leave its last group to it, and the next job trains meanwhile.
-"""
+"""Store finished runs in a thread of its own while the next ones are trained."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import cache
 from typing import TypeVar
 
 from seedscope.store.log import StudyLog
@@ -21,8 +16,9 @@ Made = TypeVar("Made")
 class Storing:
     """Groups on their way into a study."""
 
-    def __init__(self, log: StudyLog) -> None:
+    def __init__(self, log: StudyLog, thread: ThreadPoolExecutor) -> None:
         self._log = log
+        self._thread = thread
         self.begun: deque[Future] = deque()
 
     def wait(self) -> None:
@@ -40,8 +36,12 @@ class Storing:
             ValueError: the store did not take an earlier group.
         """
         self._log.expect(traces)
-        self.begun.append(later(lambda: self._log.add(traces)))
+        self.begun.append(self.later(lambda: self._log.add(traces)))
         self._collect(AHEAD)
+
+    def later(self, do: Callable[[], Made]) -> Future[Made]:
+        """Do something when all that was handed over before is stored."""
+        return self._thread.submit(do)
 
     def _collect(self, most: int) -> None:
         while self.begun and (len(self.begun) > most or self.begun[0].done()):
@@ -55,19 +55,10 @@ def storing(log: StudyLog) -> Iterator[Storing]:
     Raises:
         ValueError: the store did not take a group, and nothing else was raised.
     """
-    made = Storing(log)
-    try:
-        yield made
-    finally:
-        wait(made.begun)
-    made.wait()
-
-
-def later(do: Callable[[], Made]) -> Future[Made]:
-    """Do something when all that was handed over before is stored."""
-    return _thread().submit(do)
-
-
-@cache
-def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1)
+    with ThreadPoolExecutor(1) as thread:
+        made = Storing(log, thread)
+        try:
+            yield made
+        finally:
+            wait(made.begun)
+        made.wait()
