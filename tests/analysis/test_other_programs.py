@@ -9,6 +9,8 @@ import pytest
 from mlflow.entities import Metric
 
 from seedscope.analysis.compare import compare
+from seedscope.analysis.two_groups import compare_groups
+from seedscope.report import verdict
 from seedscope.runs import at
 from seedscope.runs.score import falls
 from seedscope.store.foreign import Wanted, read_any
@@ -166,6 +168,19 @@ def test_copies_and_runs_that_share_a_seed_are_named(database, tmp_path):
     remarks = " ".join(read(store, sources=["params.seed"]).remarks)
     assert "1 of 14 runs hold the same params and metrics as another" in remarks
     assert "2 runs have the same seed as another run of their arm" in remarks
+
+
+def test_infinite_and_nan_losses_of_a_database_count_everywhere(sweep):
+    # Databases keep infinity as 1.797e308 and NaN as a flagged 0.
+    runs = read(sweep, "params.seed != '3'", group_by=["params.lr"])
+    held = compare(runs, ["loss"], 0.95)
+    assert [(arm.runs, arm.diverged) for arm in held.arms] == [(5, 2), (3, 0)]
+    a, b = (runs.arm(arm) for arm in held.runs.arms())
+    (found,) = compare_groups(a, b, ("loss",), 0.95)
+    assert "left out of every number: 2 of 5 runs of lr:0.01" in " ".join(
+        verdict.decisive(found)
+    )
+    assert all(0 < mean < 1 for mean in found.result.means)
 
 
 def test_infinity_of_a_database_diverged():

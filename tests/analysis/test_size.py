@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from seedscope.analysis import many
+from seedscope.analysis import gate, many
 from seedscope.analysis.compare import compare
 from seedscope.analysis.two_groups import compare_groups
 from seedscope.report import answer, terminal
 from seedscope.report import many as report
+from seedscope.runs import condition
 from seedscope.runs.files import Keys, read_table
 from seedscope.runs.table import Runs
 from seedscope.stats import bootstrap
@@ -58,6 +59,21 @@ def test_ten_thousand_groups_are_summed_up(tmp_path):
     row = table.filter(pl.col("arm") == "group:g17").row(0, named=True)
     assert row["mean"] == pytest.approx(one.mean())
     assert row["sd"] == pytest.approx(one.std())
+
+
+def test_a_gate_of_ten_thousand_arms_looks_at_those_it_names():
+    scores, arms = np.arange(20_000) % 7 / 7, np.repeat(np.arange(10_000), 2)
+    runs = runs_of(scores, [f"model:{arm}" for arm in arms])
+    for text, named in (
+        ("difference(acc, model:17, model:9999) > 5", ["model:17", "model:9999"]),
+        ("mean(acc, model:8) < -9", ["model:8"]),
+        ("diverged(model:8) > 0", ["model:8"]),
+    ):
+        asked, few = gate.narrowed(condition.parse(text), runs)
+        assert list(few.arms()) == named
+        assert gate.judge(asked, compare(few, (), 0.95)).outcome == gate.HOLDS
+    with pytest.raises(ValueError, match=r"no arm 'x'.* and 9,970 more"):
+        gate.narrowed(condition.parse("sd(acc, x) > 1"), runs)
 
 
 def test_numbers_of_many_arms_are_those_of_few():

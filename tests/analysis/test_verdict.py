@@ -41,6 +41,22 @@ def everywhere(found):
     return console.export_text(), against.markdown([found])
 
 
+def test_the_lower_of_two_is_the_better_one_on_the_screen(tmp_path, ask, capsys):
+    text = (CASES / "lower_is_better.csv").read_text()
+    (tmp_path / "runs.csv").write_text(text.replace("nll", "zeta"))
+    asked = {"table": str(tmp_path / "runs.csv"), "groups": ["model"]}
+    for score, better in (("wer", None), ("zeta", "lower")):
+        ask(**asked, score=[score], better=better, a="model:bad", b="model:good")
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"{score}: model:good is better than model:bad by" in said
+        assert "lower is better" in said
+        assert "bad is better" not in said
+    ask(**asked, score=["zeta"], a="model:bad", b="model:good")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "zeta: model:bad is higher than model:good" in said
+    assert "better=lower says it" in said
+
+
 def test_rows_with_equal_seeds_give_one_verdict_from_the_paired_comparison():
     (found,) = of_case("paired_by_seed", ["accuracy"], "model", ["seed"])
     assert found.verdict.word == "better"

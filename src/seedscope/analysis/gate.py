@@ -6,13 +6,18 @@ told.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import polars as pl
 
 from seedscope.analysis.results import Comparison
 from seedscope.analysis.two_groups import compare_groups
 from seedscope.runs.condition import Condition
+from seedscope.runs.table import Runs
 
 FAILS, HOLDS, UNKNOWN = "fails", "holds", "cannot be told"
+SHOWN = 30  # arms in a message
+ARMS_FROM = {"diverged": 0}  # the argument from which on they are arms; else the second
 EXIT = {HOLDS: 0, FAILS: 1, UNKNOWN: 2}
 
 
@@ -29,6 +34,22 @@ class Gate:
     approximate: bool = False
 
 
+def narrowed(condition: Condition, runs: Runs) -> tuple[Condition, Runs]:
+    """Return the arms that a condition is about alone, under their full names.
+
+    Of ten thousand arms, that two are compared needs no comparison of the others.
+
+    Raises:
+        ValueError: there is no such arm.
+    """
+    first = ARMS_FROM.get(condition.what, 1)
+    names = [_arm(condition, name, runs) for name in condition.arguments[first:]]
+    kept = names or list(runs.arms())[:1]
+    arguments = (*condition.arguments[:first], *names)
+    table = runs.table.filter(pl.col("arm").is_in(kept))
+    return replace(condition, arguments=arguments), replace(runs, table=table)
+
+
 def judge(condition: Condition, comparison: Comparison) -> Gate:
     """Return what the runs say of a condition.
 
@@ -40,7 +61,7 @@ def judge(condition: Condition, comparison: Comparison) -> Gate:
     if condition.what == "difference":
         return _difference(condition, comparison)
     *scores, name = condition.arguments
-    wanted = _arm(condition, name, comparison)
+    wanted = _arm(condition, name, comparison.runs)
     (arm,) = [arm for arm in comparison.arms if arm.name == wanted]
     if condition.what == "diverged":
         count = float(arm.diverged)
@@ -72,7 +93,7 @@ def _difference(condition: Condition, comparison: Comparison) -> Gate:
     score, *names = condition.arguments
     _check_score(condition, score, comparison)
     runs = comparison.runs
-    a, b = (runs.arm(_arm(condition, name, comparison)) for name in names)
+    a, b = (runs.arm(_arm(condition, name, runs)) for name in names)
     (found,) = compare_groups(a, b, (score,), comparison.level)
     interval = found.verdict.difference.interval
     value, rough = found.verdict.difference.value, interval.approximate
@@ -100,12 +121,14 @@ def _by_interval(
     return Gate(condition, outcome, "", value, low, high, approximate)
 
 
-def _arm(condition: Condition, name: str, comparison: Comparison) -> str:
-    found = comparison.runs.find(name)
+def _arm(condition: Condition, name: str, runs: Runs) -> str:
+    found = runs.find(name)
     if found is None:
+        arms = list(runs.arms())
+        more = f" and {len(arms) - SHOWN:,} more" if len(arms) > SHOWN else ""
         raise ValueError(
             f"fail_if={condition.text!r}: no arm {name!r}; there are "
-            f"{', '.join(comparison.runs.arms())}"
+            f"{', '.join(arms[:SHOWN])}{more}"
         )
     return found
 

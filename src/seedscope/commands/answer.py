@@ -68,9 +68,14 @@ def _arms(
     runs = readers.read(question)
     if runs.study_id is None:
         runs = replace(runs, command=as_typed("compare", sys.argv[1:]))
-    if many.too_many(runs) and question.fail_if is None:
+    if many.too_many(runs):
         beside(runs)
-        return _many(question, runs, console)
+        _many(question, runs, console)
+        if question.fail_if is not None:
+            asked, named = gate.narrowed(condition.parse(question.fail_if), runs)
+            few = compare(named, question.metrics, question.level)
+            _end(gate.judge(asked, few), console)
+        return runs
     comparison = compare(runs, question.metrics, question.level, question.target)
     terminal.show_tables(comparison, console, question.details)
     try:  # the answer comes last, and comes where the store takes no more
@@ -84,11 +89,11 @@ def _arms(
     finally:
         terminal.show_answer(of_comparison(comparison), console)
     if question.fail_if is not None:
-        _gate(question.fail_if, comparison, console)
+        _end(gate.judge(condition.parse(question.fail_if), comparison), console)
     return runs
 
 
-def _many(question: Question, runs: Runs, console: Console) -> Runs:
+def _many(question: Question, runs: Runs, console: Console) -> None:
     found = many.summarize(runs, question.metrics, question.level, question.target)
     report_many.show(found, console)
     terminal.show_answer(of_many(found), console)
@@ -96,12 +101,10 @@ def _many(question: Question, runs: Runs, console: Console) -> Runs:
         _make(Path(question.output))
         report_many.write(found, Path(question.output))
         _say(console, f"Every arm's numbers are in {question.output}")
-    return runs
 
 
-def _gate(text: str, comparison: Comparison, console: Console) -> None:
+def _end(found: gate.Gate, console: Console) -> None:
     """Say what became of a condition; end with its exit status unless it holds."""
-    found = gate.judge(condition.parse(text), comparison)
     _say(console, gate_line(found))
     if status := gate.EXIT[found.outcome]:
         sys.exit(status)

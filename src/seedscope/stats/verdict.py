@@ -113,7 +113,7 @@ def _plan(result: Comparison) -> Plan | None:
 
     def plan(target: float, why: str, worth: bool | None = None) -> Plan:
         # A correlation of .5 is that of two arms whose rows differ by sd.
-        effect, correlation = max(target / sd, 1e-4), 0.5 if paired else None
+        effect, correlation = max(target / sd, 1e-3), 0.5 if paired else None
         alpha = 1 - found.interval.level
         needed = runs_for_difference(effect, 1.0, POWER, alpha, correlation)
         enough = needed <= NOT_WORTH if worth is None else worth
