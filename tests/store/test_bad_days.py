@@ -158,7 +158,7 @@ def worker(code):
     process.start()
     process.join()
     runtime = read().arms[0].settings.runtime
-    return here._Worker(runtime, process, ours, 0), theirs
+    return here._Worker(runtime, False, process, ours, 0), theirs
 
 
 def test_a_process_that_dies_in_the_middle_of_a_message_is_told_as_dead():

@@ -103,3 +103,16 @@ def test_stopping_cancels_what_is_left(cluster):
     while ray.available_resources().get("CPU", 0) < 1 and time.monotonic() < until:
         time.sleep(0.2)
     assert ray.available_resources().get("CPU", 0) >= 1
+
+
+def test_a_cluster_that_can_run_nothing_is_told_from_one_that_is_busy():
+    def nodes(*cpus, alive=True):
+        return [{"Alive": alive, "Resources": {"CPU": n}} for n in cpus]
+
+    options = Launcher("ray", cpus=2)
+    stalled = launcher.stalled
+    assert stalled(nodes(2, 1), {"CPU": 1.0}, options) is None  # another's task runs
+    assert "nothing runs" in stalled(nodes(2, 1), {"CPU": 3.0}, options)
+    assert "none of its 2 nodes" in stalled(nodes(1, 1), {"CPU": 1.0}, options)
+    dead = nodes(4, alive=False)
+    assert "none of its 1 nodes" in stalled(dead + nodes(1), {"CPU": 1.0}, options)

@@ -17,6 +17,7 @@ from seedscope.training.script import (
     check,
     folder,
     own_mlflow,
+    process,
     program,
     told,
     traces,
@@ -554,3 +555,22 @@ def test_labels_of_a_logged_table_are_taken_where_it_is_of_the_same_outputs(tmp_
     alone, said = answers.with_table(None, {"t.json": table})
     assert alone.outputs.tolist() == [0.1, 0.9]
     assert said == "predictions: t.json"
+
+
+def test_a_process_that_has_used_tensorflow_forks_for_no_script(home):
+    import tensorflow as tf
+
+    tf.constant(0) + 1
+    write(home, "a.py", "")
+    settings = read("script.path=a.py").arms[0].settings
+    job = process.Job(settings.script, None, settings.runtime)
+    with pytest.raises(RuntimeError, match="has used TensorFlow cannot fork"):
+        process.run_once(job, home / "run")
+
+
+def test_processes_for_scripts_are_never_those_that_have_trained(home):
+    write(home, "a.py", "")
+    asked = read("script.path=a.py")
+    runtime = asked.arms[0].settings.runtime
+    assert asked.engine.name == "script"
+    assert here._key(runtime, True) != here._key(runtime, False)

@@ -77,7 +77,7 @@ def ask(samples: Sequence[Run], engine: Engine) -> Callable[[], Found]:
     shares = list(by_runtime.values())
     if engine.name not in ("auto", "batched"):  # any process can look at the data
         shares = [list(samples)]
-    asked = [(_take(share[0].settings.runtime), share) for share in shares]
+    asked = [(_take(share[0].settings.runtime, engine), share) for share in shares]
     for worker, share in asked:
         worker.send(("identify", share, engine))
     return lambda: merged([_answer(*one, engine) for one in asked])
@@ -87,7 +87,7 @@ def _answer(worker: "_Worker", share: list[Run], engine: Engine) -> Found:
     kind, content = worker.receive()
     if kind == "stale":
         worker.stop()
-        worker = _start(worker.runtime)
+        worker = _start(worker.runtime, engine)
         worker.send(("identify", share, engine))
         kind, content = worker.receive()
     _release(worker)
@@ -105,14 +105,14 @@ def slots(engine: Engine, options: Launcher, note: Note) -> int:
 
 def warm(runtime: Runtime, engine: Engine) -> None:
     """Start a process ahead of its work: TensorFlow takes seconds to import."""
-    if not _idle.get(_key(runtime)):
-        worker = _start(runtime)
+    if not _idle.get(_key(runtime, engine.name == "script")):
+        worker = _start(runtime, engine)
         worker.send(("train", (), engine))
         _release(worker)
 
 
 def _begin(share: Share, engine: Engine) -> tuple["_Worker", Share]:
-    worker = _start(share.runtime) if share.fresh else _take(share.runtime)
+    worker = (_start if share.fresh else _take)(share.runtime, engine)
     worker.send(("train", share.runs, engine))
     return worker, share
 
@@ -125,6 +125,7 @@ class _Worker:
     """The parent's end of one training process."""
 
     runtime: Runtime
+    forks: bool  # for scripts: it makes nothing with TensorFlow itself
     process: BaseProcess
     pipe: Connection
     killed_before: int  # processes that were killed for memory before it started
@@ -166,21 +167,24 @@ class _Worker:
 _idle: dict[tuple, list[_Worker]] = {}
 
 
-def _key(runtime: Runtime) -> tuple:
-    """Return what a process was born with: the folders of modules are part of it."""
-    return astuple(runtime), *sys.path
+def _key(runtime: Runtime, forks: bool) -> tuple:
+    """Return what a process was born with: the folders of modules are part of it.
+
+    One that has trained has threads of TensorFlow's, which its forks would wait for.
+    """
+    return astuple(runtime), forks, *sys.path
 
 
-def _take(runtime: Runtime) -> _Worker:
-    waiting = _idle.get(_key(runtime))
-    return waiting.pop() if waiting else _start(runtime)
+def _take(runtime: Runtime, engine: Engine) -> _Worker:
+    waiting = _idle.get(_key(runtime, engine.name == "script"))
+    return waiting.pop() if waiting else _start(runtime, engine)
 
 
 def _release(worker: _Worker) -> None:
-    _idle.setdefault(_key(worker.runtime), []).append(worker)
+    _idle.setdefault(_key(worker.runtime, worker.forks), []).append(worker)
 
 
-def _start(runtime: Runtime) -> _Worker:
+def _start(runtime: Runtime, engine: Engine) -> _Worker:
     known = multiprocessing.get_all_start_methods()
     if multiprocessing.get_start_method() not in known:
         # joblib names a method of its own, which a new process would look for
@@ -192,7 +196,8 @@ def _start(runtime: Runtime) -> _Worker:
     with _environment(runtime), _no_main(), _no_interrupts():
         process.start()
     theirs.close()
-    return _Worker(runtime, process, ours, killed_before)
+    forks = engine.name == "script"
+    return _Worker(runtime, forks, process, ours, killed_before)
 
 
 def _killed_for_memory() -> int:

@@ -8,6 +8,7 @@ returns is stored by the parent at once, since it dies with the node that made i
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from hashlib import sha256
@@ -33,6 +34,8 @@ from seedscope.training.launch.shares import Share
 
 PACKAGES = str(Path(__file__).parents[3])  # where workers find seedscope
 OURS = "SEEDSCOPE_RUNTIME"  # keeps processes of different runtimes apart
+LOOK = 10.0  # seconds between two looks at a cluster of which no task ends
+PATIENCE = 300.0  # seconds in which a cluster must begin something
 
 
 def warm(runtime: Runtime, engine: Engine) -> None:
@@ -47,14 +50,64 @@ def submit(
     waiting = [_task(share, engine, options) for share in _smallest(shares, engine)]
     try:
         while waiting:
-            done, waiting = ray.wait(waiting, num_returns=1)
-            notes, groups = _result(done[0], options)
+            done, waiting = _next(waiting, options)
+            notes, groups = _result(done, options)
             for text in notes:
                 note(text)
             yield from groups
     finally:
         for task in waiting:
             ray.cancel(task, force=True)
+
+
+def _next(waiting: Sequence[Any], options: Launcher) -> tuple[Any, list[Any]]:
+    """Wait for a task to end; return it and those that are left.
+
+    Raises:
+        RuntimeError: for `PATIENCE` seconds the cluster has run no task at all.
+    """
+    last = time.monotonic()  # at which the cluster ran something
+    while True:
+        done, rest = ray.wait(list(waiting), num_returns=1, timeout=LOOK)
+        if done:
+            return done[0], rest
+        why = stalled(ray.nodes(), ray.available_resources(), options)
+        if why is None:
+            last = time.monotonic()
+        elif time.monotonic() - last > PATIENCE:
+            raise RuntimeError(
+                f"the Ray cluster has started none of {len(waiting)} tasks for "
+                f"{PATIENCE:.0f} seconds: {why}; what had finished is kept, start the "
+                "same command again to train the rest"
+            )
+
+
+def stalled(
+    nodes: Sequence[Mapping[str, Any]], free: Mapping[str, float], options: Launcher
+) -> str | None:
+    """Say why a cluster runs no task at all; None where one may be running.
+
+    Args:
+        nodes: as Ray lists them.
+        free: resource -> how much of it no task holds, in the whole cluster.
+        options: what a task takes.
+    """
+    takes = {"CPU": options.cpus, "GPU": options.gpus}
+    takes = {name: value for name, value in takes.items() if value}
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    if not any(all(r.get(n, 0) >= v for n, v in takes.items()) for r in alive):
+        return (
+            f"none of its {len(alive)} nodes has room for one task "
+            f"(launcher.cpus={options.cpus} launcher.gpus={options.gpus}); lower what "
+            "a task takes, or add a node"
+        )
+    whole = {name: sum(r.get(name, 0) for r in alive) for name in takes}
+    if takes and all(free.get(name, 0) >= total for name, total in whole.items()):
+        return (
+            "it has room, and nothing runs; start it anew (`ray stop`, `ray start "
+            "--head`), or leave launcher.address=null to make one here"
+        )
+    return None
 
 
 def slots(engine: Engine, options: Launcher, note: Note) -> int:
@@ -107,7 +160,7 @@ def _smallest(shares: Sequence[Share], engine: Engine) -> list[Share]:
 
 def _task(share: Share, engine: Engine, options: Launcher) -> Any:
     """Start a task and return its reference."""
-    variables = _variables(share)
+    variables = _variables(share, engine)
     if share.fresh:  # Ray uses processes again: a variable of its own makes a new one
         variables[OURS] = uuid4().hex
     task = ray.remote(
@@ -121,16 +174,17 @@ def _task(share: Share, engine: Engine, options: Launcher) -> Any:
     return task.remote(share.runs, engine)
 
 
-def _variables(share: Share) -> dict[str, str]:
+def _variables(share: Share, engine: Engine) -> dict[str, str]:
     """Return the environment variables that a worker of this share is born with.
 
-    A worker keeps the code and data that it has read: others need another worker.
+    A worker keeps the code and data that it has read: others need another worker. So do
+    scripts, which run in forks of a process that has made nothing with TensorFlow.
     """
     runtime = share.runtime
     held = {
         (run.identity.code, run.identity.data) for run in share.runs if run.identity
     }
-    text = repr((astuple(runtime), sorted(held)))
+    text = repr((astuple(runtime), sorted(held), engine.name == "script"))
     known = sha256(text.encode()).hexdigest()[:16]
     paths = [PACKAGES, *(p for p in sys.path if p and Path(p).is_dir())]
     return {

@@ -66,7 +66,17 @@ def run_once(job: Job, folder: Path) -> Outcome:
     Args:
         job: what to run.
         folder: an empty folder for the run: `work` inside is where the script works.
+
+    Raises:
+        RuntimeError: this process has used TensorFlow: a fork would wait for its
+            threads forever.
     """
+    from tensorflow.python.eager import context
+
+    if getattr(context.context_safe(), "_initialized", False):
+        raise RuntimeError(
+            "a process that has used TensorFlow cannot fork for a script"
+        )
     (folder / "work").mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
