@@ -339,6 +339,30 @@ def test_several_outputs_are_all_kept_and_the_one_with_labels_is_in_the_tables(
     assert any("predict has 2 outputs (a, b)" in t for t in told.others(done.record))
 
 
+@pytest.mark.parametrize("order", ["", ".shuffle(6)"])
+def test_labels_in_a_dataset_that_was_evaluated_are_those_of_its_predict(
+    parent, home, order
+):
+    text = (
+        "import keras, numpy as np, tensorflow as tf\n"
+        "x = np.linspace(-1, 1, 12, dtype='float32').reshape(6, 2)\n"
+        "y = (x[:, 0] > 0).astype('float32')\n"
+        f"data = tf.data.Dataset.from_tensor_slices((x, y)){order}.batch(4)\n"
+        "model = keras.Sequential([keras.layers.Dense(1, 'sigmoid')])\n"
+        "model.compile('sgd', 'binary_crossentropy')\n"
+        "model.evaluate(data, verbose=0)\n"
+        "model.predict(data, verbose=0)\n"
+    )
+    done = parent.run(write(home, "a.py", text))
+    assert done.error is None
+    kept = done.record.answers
+    if not order:
+        assert kept.targets.tolist() == [0, 0, 0, 1, 1, 1]
+    else:
+        assert kept.targets is None
+        assert any("two passes over its data" in t for t in told.others(done.record))
+
+
 def test_a_callers_own_hook_sees_the_run_and_seeds_may_stay_the_scripts(parent, home):
     text = "import numpy as np\nnp.random.seed(4)\nprint(np.random.rand())\n"
     path = write(home, "a.py", text)

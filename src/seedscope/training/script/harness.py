@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,9 +80,10 @@ def end(harness: Harness, keep_weights: bool) -> Record:
     if harness.asked is not None:
         keras_seeds.count_uses(ledger, harness.asked)
         generators.note_states(ledger, harness.states)
-    record.drawn = dict(ledger.drawn)
+    record.drawn = deepcopy(ledger.drawn)
     record.pinned, record.replaced = dict(ledger.pinned), dict(ledger.replaced)
     record.extra = dict(harness.extra)
     record.remarks += list(ledger.remarks)
     record.facts = runtime.facts() | {"precision": keras.config.dtype_policy().name}
+    record.answers = harness.recorder.answers()  # may draw: what counts is counted
     return record

@@ -194,8 +194,8 @@ def _run(job: Job, folder: Path, me: int) -> None:
         os._exit(0)
     seconds = time.monotonic() - started
     guard.stop()
+    record = harness.end(held, job.keep_weights)  # it may read data once more
     os.chdir(folder)
-    record = harness.end(held, job.keep_weights)
     record.seconds, record.error = seconds, error
     if job.kept is not None:
         record.seconds += job.kept.skipped - job.kept.spent

@@ -7,7 +7,7 @@ taken of: `GradientTape.gradient` sees it in `fit`, in own training steps and in
 import threading
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -30,6 +30,7 @@ RING = 1 << 20  # steps of a loop in a traced function that are kept
 HELD = 1 << 30  # bytes of weights that are held although their model may be gone
 SMALL = 1 << 26  # bytes of weights that are digested after each epoch
 KNOWN = 16  # evaluations whose arrays are held, in case they are predicted too
+ELEMENTS = object()  # in place of labels: they are in the elements of the data
 MANY = (
     "several replicas or steps per execution: no loss of a single batch is known, only "
     "what the API reports"
@@ -172,7 +173,6 @@ class Recorder:
             int(o.iterations) for o in self._optimizers if hasattr(o, "iterations")
         ]
         record.loops = {k: np.array([float(x) for x in v]) for k, v in self._steps()}
-        record.answers = self._answers()
         if keep_weights:
             values = [w for _, weights in sorted(ended.items()) for w in weights]
             flat = [np.asarray(v).ravel() for v in values if _is_float(v)]
@@ -190,7 +190,8 @@ class Recorder:
             found.append((key, whole))
         return found
 
-    def _answers(self) -> Answers | None:
+    def answers(self) -> Answers | None:
+        """Return the last prediction; last of all: a Dataset is passed over for it."""
         if self.asked is None:
             return None
         model, x, given = self.asked
@@ -201,6 +202,8 @@ class Recorder:
             )
             return None
         told = next((y for seen, y in reversed(self.known) if _same(seen, x)), None)
+        if told is ELEMENTS:
+            told = self._of_elements(x, len(next(iter(outputs.values()))))
         truths = _named(told)
         if len(truths) == len(outputs):  # a list and a dictionary have one order
             truths = dict(zip(outputs, truths.values(), strict=True))
@@ -211,6 +214,17 @@ class Recorder:
         targets = truths[name] if name in fits else None
         rest = outputs if len(outputs) > 1 else {}
         return Answers(outputs[name], targets, _ends_linear(model, name), others=rest)
+
+    def _of_elements(self, x: Any, rows: int) -> Any:
+        """Return the labels in the elements of what was evaluated and predicted."""
+        try:
+            found = labels_in(x, rows)
+        except Exception as error:  # it reads what is gone, or has an end of its own
+            found = f"a pass over it fails ({type(error).__name__})"
+        if isinstance(found, str):
+            self.record.remarks.append(f"labels of the last predict: unknown; {found}")
+            return None
+        return found
 
 
 class _Loose:
@@ -365,8 +379,11 @@ def _scores(recorder: Recorder) -> None:
 
     @patch(TensorFlowTrainer, "evaluate")
     def _(old: Any, self: Any, x: Any = None, y: Any = None, *args: Any, **kw: Any):
-        if "_use_cached_eval_dataset" not in kw and y is not None:
-            recorder.known.append((x, y))
+        if "_use_cached_eval_dataset" not in kw:
+            if isinstance(x, tf.data.Dataset | keras.utils.PyDataset):
+                recorder.known.append((x, ELEMENTS))
+            elif y is not None:
+                recorder.known.append((x, y))
         return old(self, x, y, *args, **kw)
 
     @patch(TensorFlowTrainer, "predict")
@@ -375,6 +392,49 @@ def _scores(recorder: Recorder) -> None:
         if not stack.of_mlflow():  # autolog tries a model to learn its signature
             recorder.asked = self, x, outputs
         return outputs
+
+
+def labels_in(data: Any, rows: int) -> Any:
+    """Return the labels that stand beside examples, if two passes over them agree.
+
+    Args:
+        data: a Dataset or PyDataset of batches.
+        rows: how many examples it must have.
+
+    Returns:
+        The labels, a nest of arrays; None: it has none; a string: why they are unknown.
+    """
+    unpack: Any = keras.utils.unpack_x_y_sample_weight
+    labels: list[Any] = []
+    passes: list[list[str]] = []
+    for _ in range(2):
+        labels, digests, seen = [], list[str](), 0
+        for batch in _batches(data):
+            x, y, _ = unpack(batch)
+            if y is None:
+                return None
+            x, y = keras.tree.map_structure(np.asarray, (x, y))
+            digests.append(digest(keras.tree.flatten((x, y))))
+            labels.append(y)
+            seen += len(keras.tree.flatten(x)[0])
+            if seen > rows:
+                break
+        if seen != rows:
+            return f"its data has another number of examples than the {rows} outputs"
+        passes.append(digests)
+    if passes[0] != passes[1]:
+        return "two passes over its data give other examples, or another order"
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *labels)
+
+
+def _batches(data: Any) -> Iterator[Any]:
+    """Yield the batches of one pass over a Dataset or PyDataset."""
+    if isinstance(data, tf.data.Dataset):
+        yield from data
+        return
+    for number in range(data.num_batches or 0):
+        yield data[number]
+    data.on_epoch_end()  # which may turn the order, as in the passes of Keras
 
 
 def _trains(sources: Any) -> bool:
