@@ -12,8 +12,9 @@ from seedscope.task.data.load import load
 from seedscope.task.data.streams import Streams
 from seedscope.task.model import build
 from seedscope.task.orders import epoch_orders
+from seedscope.trace import tables
 from seedscope.training.batched.refusal import refusal
-from seedscope.training.sequential import loops
+from seedscope.training.sequential import loops, own_answers
 
 CASES = "brought_cases"
 
@@ -135,6 +136,18 @@ def test_what_is_brought_trains_as_plain_keras_does(asked, loss):
     again = loops.train(run, "final")
     assert again.weights_sha256 == trace.weights_sha256
     assert again.scores == trace.scores
+    if asked[0] == "image_to_image":
+        kept = trace.predictions
+        assert kept.outputs.shape == (len(kept.examples), 8 * 8)
+        assert (kept.targets, kept.labels) == (None, None)
+        assert not tables.keeps_outputs(kept, outputs=False)
+        assert tables.keeps_outputs(kept, outputs=True)
+
+
+def test_more_images_than_are_kept_are_told_of():
+    kept, told = own_answers._flat(np.zeros((2, 1001, 1000)), np.arange(2))
+    assert kept is None
+    assert "2,002,000 numbers, and 2,000,000 a run" in told["predictions_of"]
 
 
 @pytest.mark.parametrize("model", ["own_train_step", "own_compute_loss"])

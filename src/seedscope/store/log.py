@@ -499,7 +499,8 @@ def _run_params(run: Run) -> dict[str, str]:
 
 def _run_tags(study: Study, trace: Trace) -> dict[str, str]:
     run, answers = trace.run, trace.predictions
-    outputs = study.tracking.outputs or answers is None or answers.labels is None
+    asked = study.tracking.outputs
+    outputs = answers is None or tables.keeps_outputs(answers, asked)
     own = {}
     if run.identity is not None:
         own = {identities.TAG: study_identity.key(run.identity)}

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from seedscope.trace.trace import Trace
+from seedscope.trace.trace import Predictions, Trace
 
 COUNTERS = {"batch": "step", "epoch": "epoch"}  # table of curves -> counts from 1
 WEIGHTS = pl.List(pl.Float32)
@@ -72,14 +72,26 @@ def _predictions(run_id: str, trace: Trace, outputs: bool) -> pl.DataFrame:
     predictions = trace.predictions
     if predictions is None:
         return pl.DataFrame()
+    kept = keeps_outputs(predictions, outputs)
+    if not kept and predictions.targets is None and predictions.labels is None:
+        return pl.DataFrame()
     columns: dict[str, np.ndarray] = {"example": predictions.examples.astype(np.int64)}
     if predictions.targets is not None:
         columns["target"] = predictions.targets
     if predictions.labels is not None:
         columns["label"] = predictions.labels.astype(np.int32)
-    if outputs or predictions.labels is None:
+    if kept:
         columns["output"] = predictions.outputs
     return _rows(run_id, None, 0, columns)
+
+
+def keeps_outputs(predictions: Predictions, outputs: bool) -> bool:
+    """Tell whether outputs are kept: where they were asked for, or are the answer.
+
+    Rows of numbers with neither label nor target, such as images, must be asked for.
+    """
+    one = predictions.outputs.shape[1] == 1 or predictions.targets is not None
+    return outputs or (predictions.labels is None and one)
 
 
 def _weights(run_id: str, trace: Trace) -> pl.DataFrame:

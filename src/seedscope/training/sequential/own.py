@@ -101,6 +101,8 @@ def train(
     record.end()
     scores = scalars(model.evaluate(feed["test"], verbose=QUIET, return_dict=True))
     predictions, of = predictions_of(run, model, examples, feed["test"])
+    if predictions is None and of:
+        said = (*said, f"predictions: {of['predictions_of']}")
     return Trace(
         run=run,
         scores=on_test(scores),

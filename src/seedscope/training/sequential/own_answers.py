@@ -14,6 +14,8 @@ from seedscope.task.model import answers
 from seedscope.task.objective import answers_of
 from seedscope.trace.trace import Predictions
 
+MOST = 2_000_000  # numbers of a run's images or sequences that are kept: 8 MB
+
 
 def predictions_of(
     run: Run, model: keras.Model, examples: Examples | Streams, test: Any
@@ -22,7 +24,8 @@ def predictions_of(
 
     They are one row of numbers for each example. Of several outputs the first that
     tells classes is kept, else the first of such rows. Pixels and steps of a sequence
-    are no examples of their own, so nothing is kept of those.
+    are no examples of their own: the outputs alone are kept of those, each example's in
+    one row, without labels.
     """
     if not answers(model):
         return None, {}
@@ -38,14 +41,30 @@ def predictions_of(
             return None, {}
         found, y = found[place], y[place]
         labels, told = labels_of(y, "y"), {"predictions_of": f"output {place}"}
-    if found.ndim != 2 or (is_one(y) and len(y) != len(found)):
+    if is_one(y) and len(y) != len(found):
         return None, {}
-    from_logits = run.settings.model.get("from_logits")
-    values, classes, truth = answers_of(labels, y, found, from_logits)
     rows = (
         np.arange(len(found)) if isinstance(examples, Streams) else examples.test_rows
     )
+    if found.ndim != 2:
+        return _flat(found, rows)
+    from_logits = run.settings.model.get("from_logits")
+    values, classes, truth = answers_of(labels, y, found, from_logits)
     return Predictions(rows, truth, values.astype(np.float32), classes), told
+
+
+def _flat(
+    found: np.ndarray, rows: np.ndarray
+) -> tuple[Predictions | None, dict[str, str]]:
+    """Return outputs of more than one axis an example in rows, if they are not many."""
+    if found.size > MOST:
+        return None, {
+            "predictions_of": f"none: outputs of shape {found.shape} are "
+            f"{found.size:,} numbers, and {MOST:,} a run are kept at most"
+        }
+    flat = found.reshape(len(found), -1).astype(np.float32)
+    told = f"outputs of shape {found.shape[1:]}, flat and without labels"
+    return Predictions(rows, None, flat, None), {"predictions_of": told}
 
 
 def _place(outputs: Any, y: Any) -> Any:
