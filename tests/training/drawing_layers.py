@@ -85,6 +85,16 @@ class Unreached(Kept):
         return tf.numpy_function(free, [], tf.float32)
 
 
+class NoisySGD(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        noise = tf.random.normal(tf.shape(gradient))
+        super().update_step(gradient + noise, variable, learning_rate)
+
+
+class OwnSGD(keras.optimizers.SGD):
+    """Draws nothing."""
+
+
 def model(input_shape, outputs, kind):
     inputs = keras.Input(input_shape)
     noisy = globals()[kind]()(inputs)

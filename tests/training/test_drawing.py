@@ -70,6 +70,19 @@ def test_a_draw_that_no_seed_reaches_is_refused():
         loops.train(planned("Unreached")[0])
 
 
+def test_what_an_optimizer_of_ones_own_draws_is_found_out_by_trial():
+    asked = ("factor=dropout", "data=synthetic", "data.examples=60", "loop.epochs=1")
+    asked = (*asked, "model.dropout=0", "replicates=2", "optimizer=sgd")
+    runs = plan(*asked, "optimizer._target_=drawing_layers.NoisySGD")
+    first, other, again = (loops.train(runs[n]).weights_sha256 for n in (0, 1, 0))
+    assert first == again
+    assert first[0] == other[0]
+    assert first[-1] != other[-1]
+    silent = plan(*asked, "optimizer._target_=drawing_layers.OwnSGD")[0]
+    with pytest.raises(ValueError, match="the model has no stochastic layer"):
+        loops.train(silent)
+
+
 def test_a_model_without_any_draw_has_no_source_dropout():
     run = plan("factor=dropout", "data=synthetic", "model.dropout=0")[0]
     with pytest.raises(ValueError, match="the model has no stochastic layer"):

@@ -27,8 +27,12 @@ _known: dict[str, Unnamed] = {}
 
 def may_draw(model: keras.Model) -> bool:
     """Tell whether a compiled model's step is not Keras' alone."""
-    ours = type(model.optimizer).__module__.split(".")[0] in ("keras", "builtins")
-    return not ours or bool(own_steps(model))
+    return of_ones_own(model.optimizer) or bool(own_steps(model))
+
+
+def of_ones_own(optimizer: Any) -> bool:
+    """Tell whether an optimizer is not one of Keras'."""
+    return type(optimizer).__module__.split(".")[0] not in ("keras", "builtins")
 
 
 def draws(run: Run, examples: Examples | Streams, batch: tuple) -> bool:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,7 +17,8 @@ from seedscope.task.noise import left_alone
 from seedscope.task.objective import Objective, batch_values, objective
 from seedscope.task.optimizer import build_optimizer
 from seedscope.task.orders import batch_bounds, epoch_orders
-from seedscope.task.sources import check_sources
+from seedscope.task.sources import check_sources, without_effect
+from seedscope.training.sequential import own_draws, own_feed
 from seedscope.training.sequential.perturbation import perturb
 
 NO_XLA = (
@@ -56,7 +58,14 @@ def prepare(run: Run, examples: Examples, builder: Builder = build) -> Task:
     x = examples.x_train.astype(_input_type(examples.x_train), copy=False)
     sample = x[:32]
     built = builder(settings.model, sample, examples.labels, run.seeds)
-    check_sources(run, built)
+    optimizer = build_optimizer(
+        settings.optimizer, loop.schedule, len(bounds) * loop.epochs
+    )
+    trials: dict[str, Callable[[], bool]] = {}
+    if own_draws.of_ones_own(optimizer) and "dropout" in without_effect(run, built):
+        batch = own_feed.a_batch(examples)
+        trials["dropout"] = partial(own_draws.draws, run, examples, batch)
+    check_sources(run, built, trials)
     with left_alone(built.model):  # a layer may draw at rest as well
         outputs = keras.ops.convert_to_numpy(built.model(sample, training=False))
     goal = objective(
@@ -75,9 +84,7 @@ def prepare(run: Run, examples: Examples, builder: Builder = build) -> Task:
         run=run,
         built=built,
         objective=goal,
-        optimizer=build_optimizer(
-            settings.optimizer, loop.schedule, len(bounds) * loop.epochs
-        ),
+        optimizer=optimizer,
         forward=answer(
             built.model, goal, (x, y), settings.runtime.compilation == "eager"
         ),
