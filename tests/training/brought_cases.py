@@ -313,6 +313,23 @@ def noisy_step(input_shape, outputs):
     return _functional(input_shape, layers.Dense(8), outputs, _NoisyStep)
 
 
+NOISE = np.random.default_rng()
+GENERATOR = tf.random.Generator.from_non_deterministic_state()
+
+
+class _StandingStep(keras.Model):
+    """Draws from generators of its module, which outlive a run."""
+
+    def train_step(self, data):
+        x, y = data
+        noise = NOISE.normal(size=x.shape) + GENERATOR.normal(x.shape)
+        return super().train_step((x + tf.cast(noise, x.dtype), y))
+
+
+def standing_step(input_shape, outputs):
+    return _functional(input_shape, layers.Dense(8), outputs, _StandingStep)
+
+
 class _Coder(keras.Model):
     """Steps of its own and no call, as public examples of autoencoders have it."""
 

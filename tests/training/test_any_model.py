@@ -284,7 +284,7 @@ def test_each_batch_has_its_own_loss_and_one_of_several_outputs_its_answers():
     assert trace.test["kind_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
 
 
-@pytest.mark.parametrize("model", ["noisy_step", "without_a_call"])
+@pytest.mark.parametrize("model", ["noisy_step", "standing_step", "without_a_call"])
 def test_what_a_step_of_ones_own_draws_follows_dropout(model):
     data = "alone" if model == "without_a_call" else "blobs"
     overrides = ("factor=dropout", "loop.epochs=1", EAGER)

@@ -16,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 
 from seedscope.study.seeds import stream_seed
-from seedscope.task import initial
+from seedscope.task import initial, standing
 from seedscope.task import noise as draws_of
 from seedscope.task.data.labels import Labels
-from seedscope.task.parts import call
+from seedscope.task.parts import call, locate
 
 LISTED = 8  # weights that are named; the others are counted
 
@@ -187,7 +187,9 @@ def _make(
     options: Mapping[str, Any], sample: Any, classes: Any, seed: int
 ) -> tuple[keras.Model, initial.Recording]:
     """Call the user's function with every generator set to a seed of `init`."""
+    locate(options, "model")  # its module stands before anything is drawn from it
     keras.utils.set_random_seed(seed)  # for what the function itself draws
+    standing.start(seed)
     with initial.recording(seed) as recorded:
         model = make_model(options, sample, classes)
     made = {id(variable) for variable in recorded.made}

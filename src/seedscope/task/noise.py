@@ -19,6 +19,7 @@ from keras.src.backend.common import global_state
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR as GLOBAL
 
 from seedscope.study.seeds import stream_seed
+from seedscope.task import standing
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,14 @@ class Unnamed:
 
 
 def start(seed: int, model: keras.Model) -> None:
-    """Set whatever is global, and TensorFlow's generators, to a seed of `dropout`."""
+    """Start all that draws besides Keras' layers from a seed of `dropout`."""
     keras.utils.set_random_seed(seed)  # Python, NumPy, TensorFlow, Keras' global one
+    standing.start(seed)
+    for ordinal, owner in enumerate(
+        (*model._flatten_layers(), getattr(model, "optimizer", None))
+    ):
+        if owner is not None:
+            standing.start_held(owner, stream_seed(seed, "held", ordinal))
     whole = tf.random.Generator.from_seed(stream_seed(seed, "generator"))
     tf.random.set_global_generator(whole)
     for ordinal, generator in enumerate(_tensorflows(model), start=1):

@@ -21,6 +21,7 @@ import numpy as np
 
 from seedscope.study.seeds import stream_seed
 from seedscope.study.words import Run
+from seedscope.task import standing
 from seedscope.task.data import streams
 from seedscope.task.data.arrays import (
     Tree,
@@ -203,7 +204,9 @@ class _Whole:
 
 def _call(options: Mapping[str, Any], seeds: Mapping[str, int]) -> tuple[Any, bool]:
     """Call a loader with a run's seeds; tell whether its pipelines repeat draws."""
+    locate(options, "data")  # its module stands before anything is drawn from it
     with drawing(seeds) as repeats:
+        standing.start(seeds["data"], fixed=True)
         return call(options, "data", seed=seeds["data"]), repeats()
 
 

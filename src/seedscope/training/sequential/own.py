@@ -83,10 +83,10 @@ def train(
     check_sources(run, built, trials)
     record = OwnRecord(model, keep, loop.patience)
     resume = Resume(kept, model, record, _unrestorable(run, examples, built))
+    resume.callbacks = [_callback(options) for options in loop.callbacks]
     noise.start(run.seeds["dropout"], model)
     started = time.perf_counter()
     resume.watch()
-    resume.callbacks = [_callback(options) for options in loop.callbacks]
     done = resume.begin(loop.epochs, model.optimizer, order, keep, str(steps))
     if done:  # arrays alone go on
         feed = own_feed.feed_of(run, examples, done)[0]
