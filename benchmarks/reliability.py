@@ -1,4 +1,4 @@
-"""What kills, many writers at once and bad inputs leave behind, in one table.
+"""What kills, many writers, outages and bad inputs leave behind, in one table.
 
 python benchmarks/reliability.py          some minutes
 python benchmarks/reliability.py kills    only this part
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "store"))
 
 import many
+import servers
 import test_bad_input as lines
 from test_log import logged
 
@@ -28,6 +29,7 @@ from seedscope.study.words import Tracking
 
 ROOT = Path(__file__).parents[1]
 KILLS, WRITERS = 20, 16  # kills of a writer; writers at once
+AWAY = 60  # seconds without a database, then without a server
 ROW = "{:<46}{:>8}{:>7}{:>9}  {}"
 
 
@@ -55,6 +57,38 @@ def writers(folder: Path) -> None:
     failed = sum(os.waitpid(child, 0)[1] != 0 for child in children)
     said = f"{failed} of them failed"
     tell("writers that open one fresh store", WRITERS, uri, "writers", 4 * runs, said)
+
+
+def outages(folder: Path) -> None:
+    """Take PostgreSQL, then the server in front of it, from four writers of a study."""
+    if servers.programs() is None:
+        print(ROW.format("outages", "-", "-", "-", "PostgreSQL is not installed"))
+        return
+    database, runs = servers.Postgres(), 80
+    server = servers.Server(database.uri, folder / "artifacts")
+    words = [server.uri, "outages", "4", "1", str(runs), "1"]
+    try:
+        with subprocess.Popen(
+            [sys.executable, many.__file__, *words], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            for stop, start in (
+                (database.stop, database.start),
+                (server.kill, server.start),
+            ):
+                next(line for line in process.stdout or () if line.startswith("stored"))
+                stop()
+                time.sleep(AWAY)
+                start()
+            _, said = process.communicate()
+        what = f"PostgreSQL, then its server, away {AWAY} s"
+        lines = (
+            f"{process.returncode} of 4 writers failed, {len(said.splitlines())} lines"
+        )
+        tell(what, 2, server.uri, "outages", runs, lines)
+    finally:
+        server.kill()
+        database.remove()
 
 
 def inputs(folder: Path) -> None:
@@ -111,7 +145,7 @@ def tell(
     print(ROW.format(what, tried, lost, doubled, said), flush=True)
 
 
-PARTS = {f.__name__: f for f in (inputs, kills, writers)}
+PARTS = {f.__name__: f for f in (inputs, kills, writers, outages)}
 
 
 def main() -> None:
