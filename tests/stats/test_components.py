@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from seedscope.stats.components import (
-    anova_components,
+    _in_turn,
+    _moment_weights,
     anova_table,
     moment_components,
     reml_components,
@@ -48,7 +49,7 @@ def test_the_balanced_anova_and_its_moments_match_r(rng):
         name = "Residuals" if row.name == "residual" else row.name
         assert row.dof == known["anova"][name]["df"]
         assert row.squares == pytest.approx(known["anova"][name]["ss"], rel=1e-9)
-    result = anova_components(table, scores, SOURCES, rng)
+    result = moment_components(table, scores, SOURCES, rng)
     for component in result.components:
         assert component.variance == pytest.approx(
             known["mom"][r_name(component)], rel=1e-9
@@ -60,7 +61,7 @@ def test_the_balanced_anova_and_its_moments_match_r(rng):
 @pytest.mark.parametrize("name", ["dyestuff", "dyestuff2"])
 def test_one_way_moments_and_reml_match_lme4(name, rng):
     table, scores, _ = read(f"{name}.csv", ["Batch"], "Yield")
-    moments = anova_components(table, scores, ["Batch"], rng)
+    moments = moment_components(table, scores, ["Batch"], rng)
     reml = reml_components(table, scores, ["Batch"])
     for component in moments.components:
         assert component.variance == pytest.approx(R[name]["mom"][r_name(component)])
@@ -88,7 +89,7 @@ def test_a_two_way_table_without_repeats_matches_lme4(rng):
     table, scores, _ = read("shrout_fleiss.csv", ["target", "judge"], "score")
     known = R["shrout_fleiss"]["reml"]
     for result in (
-        anova_components(table, scores, ["target", "judge"], rng),
+        moment_components(table, scores, ["target", "judge"], rng),
         reml_components(table, scores, ["target", "judge"]),
     ):
         assert not result.repeated
@@ -106,13 +107,13 @@ def test_nist_certified_mean_squares(name, rng):
     assert (between.dof, within.dof) == (known["df_between"], known["df_within"])
     assert between.squares / between.dof == pytest.approx(known["ms_between"], rel=1e-6)
     assert within.squares / within.dof == pytest.approx(known["ms_within"], rel=1e-6)
-    component = anova_components(table, scores, ["group"], rng).components[0]
+    component = moment_components(table, scores, ["group"], rng).components[0]
     assert component.variance == pytest.approx(known["mom_between_component"], rel=1e-6)
 
 
 def test_shares_follow_from_the_components(rng):
     table, scores, _ = read("crossed3.csv", SOURCES, "acc")
-    result = anova_components(table, scores, SOURCES, rng)
+    result = moment_components(table, scores, SOURCES, rng)
     whole = sum(c.variance for c in result.components)
     share = result.shares[1]
     assert share.source == "init"
@@ -124,8 +125,10 @@ def test_shares_follow_from_the_components(rng):
 
 def test_scale_shift_and_names_of_levels_change_nothing(rng):
     table, scores, _ = read("crossed3.csv", SOURCES, "acc")
-    one = anova_components(table, scores, SOURCES, np.random.default_rng(1))
-    two = anova_components(5 - table, scores * 1e-80, SOURCES, np.random.default_rng(1))
+    one = moment_components(table, scores, SOURCES, np.random.default_rng(1))
+    two = moment_components(
+        5 - table, scores * 1e-80, SOURCES, np.random.default_rng(1)
+    )
     for a, b in zip(one.components, two.components, strict=True):
         assert b.variance == pytest.approx(a.variance * 1e-160, rel=1e-9)
         assert b.high == pytest.approx(a.high * 1e-160, rel=1e-9)
@@ -134,9 +137,9 @@ def test_scale_shift_and_names_of_levels_change_nothing(rng):
 def test_tables_that_do_not_fit_are_refused(rng):
     table, scores, kept = read("crossed3.csv", SOURCES, "acc")
     with pytest.raises(ValueError, match="use reml_components"):
-        anova_components(table[kept], scores[kept], SOURCES, rng)
+        anova_table(table[kept], scores[kept], SOURCES)
     with pytest.raises(ValueError, match="two or more levels"):
-        anova_components(table * [1, 1, 0], scores, SOURCES, rng)
+        moment_components(table * [1, 1, 0], scores, SOURCES, rng)
     with pytest.raises(ValueError, match="has one level"):
         reml_components(table * [1, 1, 0], scores, SOURCES)
     with pytest.raises(ValueError, match="unknown source"):
@@ -176,7 +179,7 @@ def test_component_and_share_intervals_cover(sds, monkeypatch):
     first, total, _ = indices(sds, 2, 0.2)
     hits, shares = [], []
     for _ in range(200):
-        result = anova_components(table, planted(rng, table, sds, 0.2), "ab", rng)
+        result = moment_components(table, planted(rng, table, sds, 0.2), "ab", rng)
         assert not result.approximate
         hits += [
             c.low <= v <= c.high for c, v in zip(result.components, truth, strict=True)
@@ -194,14 +197,12 @@ def test_a_table_that_lost_no_run_gives_the_moments_of_its_analysis_of_variance(
     table = np.stack([g.ravel() for g in np.meshgrid(*[np.arange(4)] * 3)], axis=1)
     table = np.repeat(table, 2, axis=0)
     scores = 1e6 + np.random.default_rng(0).normal(size=128) + table @ [1, 0.5, 0]
-    whole = anova_components(table, scores, "abc", np.random.default_rng(1))
-    same = moment_components(table, scores, "abc", np.random.default_rng(1))
-    assert [c.name for c in same.components] == [c.name for c in whole.components]
-    for one, other in zip(whole.components, same.components, strict=True):
-        assert other.variance == pytest.approx(one.variance, rel=1e-6, abs=1e-9)
-        assert (other.low, other.high) == pytest.approx((one.low, one.high), rel=1e-6)
-    for one, other in zip(whole.shares, same.shares, strict=True):
-        assert other.total_interval.ends == pytest.approx(one.total_interval.ends)
+    whole = anova_table(table, scores, "abc")
+    counts = dict.fromkeys("abc", 4)
+    rows, weights = _in_turn(table, scores - scores[0], "abc")
+    assert [(r.name, r.dof) for r in rows] == [(r.name, r.dof) for r in whole]
+    assert [r.squares for r in rows] == pytest.approx([r.squares for r in whole])
+    np.testing.assert_allclose(weights, _moment_weights(whole, counts, 2), atol=1e-12)
 
 
 def test_a_lost_run_costs_no_share_its_interval():

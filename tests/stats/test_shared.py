@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from seedscope.stats.compare import compare
-from seedscope.stats.components import anova_components
+from seedscope.stats.components import moment_components
 from seedscope.stats.share import variance_share
 from seedscope.stats.shared import BLOCKS, COMPONENTS, share_seeds, shared_mean
 from seedscope.stats.spread import spread
@@ -83,7 +83,7 @@ def test_it_is_the_sum_of_the_moments_for_any_balanced_table():
     rng = np.random.default_rng(0)
     table = grid(4, 5, 6)
     scores = planted(rng, table, ADDITIVE, 0.3)
-    parts = anova_components(table, scores, ["a", "b", "c"], rng).components
+    parts = moment_components(table, scores, ["a", "b", "c"], rng).components
     assert shared_mean(table, scores).variance == pytest.approx(
         sum(part.variance for part in parts)
     )

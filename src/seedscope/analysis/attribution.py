@@ -5,6 +5,8 @@ so may any table of other programs. With an arm per source there is no such tabl
 `ArmResult.shares`.
 """
 
+from contextlib import suppress
+
 import numpy as np
 import polars as pl
 
@@ -15,7 +17,6 @@ from seedscope.runs.table import Runs
 from seedscope.stats.attribution import Attribution, attribute
 from seedscope.stats.components import (
     Components,
-    anova_components,
     moment_components,
     reml_components,
 )
@@ -133,12 +134,9 @@ def _components(
     Where the runs hang together, as in a crossed table that lost a few, moments give
     the shares an interval; blocks have that of the pairs.
     """
-    by_moments = [anova_components, *([moment_components] if hang_together else [])]
-    for estimate in by_moments:
-        try:
-            return estimate(table, values, sources, generator(), level)
-        except ValueError:
-            continue  # not balanced, or an effect that cannot be seen: REML takes any
+    with suppress(ValueError):  # an effect that cannot be seen: REML takes any
+        if hang_together:
+            return moment_components(table, values, sources, generator(), level)
     try:
         return reml_components(table, values, sources, level=level)
     except ValueError:

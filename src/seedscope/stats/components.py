@@ -79,57 +79,115 @@ class MeanSquare:
     squares: float  # sum of squares
 
 
-def anova_components(
+def moment_components(
     table: np.ndarray,
     scores: np.ndarray,
     sources: Sequence[str],
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> Components:
-    """Estimate components of a balanced crossed table by the method of moments.
+    """Estimate components of a crossed table by the method of moments.
+
+    Of a balanced table from the mean squares of its analysis of variance. Where runs
+    were lost, each effect gets the sum of squares that it explains after those before
+    it, in the order of `anova_table`, and the expectation of that sum; of a balanced
+    table these are the same. The sums are nearly independent and nearly chi-square
+    where few runs are missing: of 5 x 5 x 5 runs without 1 or 15 the intervals of the
+    shares cover .93-.99; with fewer they are approximate.
 
     Args:
-        table: the seed of each source in each run, shape (runs, sources); every
-            combination of the levels equally often.
+        table: the seed of each source in each run, shape (runs, sources).
         scores: shape (runs,).
         sources: names of the columns.
         rng: draws the pivots of the intervals.
         level: coverage of the intervals.
 
     Raises:
-        ValueError: the table is not balanced (use `reml_components`), a source has one
-            level, or a score is not finite.
+        ValueError: more than 3,000 runs of a table that is not balanced, an effect that
+            the table cannot show, a source with one level, scores that are all equal or
+            not finite.
 
     Reference:
-        Searle, Casella & McCulloch (1992), Variance Components, chapter 4;
-        Weerahandi (1995), Exact Statistical Methods for Data Analysis, chapter 7.
+        Searle, Casella & McCulloch (1992), Variance Components, chapter 4 and section
+        5.5 (Henderson's method 3); Weerahandi (1995), Exact Statistical Methods for
+        Data Analysis, chapter 7.
     """
     check_level(level)
-    rows = anova_table(table, scores, sources)
-    counts = [np.unique(column).size for column in np.asarray(table).T]
-    runs = np.asarray(scores).size
-    repeats = runs // int(np.prod(counts))
-    weights = _moment_weights(rows, dict(zip(sources, counts, strict=True)), repeats)
-    squares = np.array([row.squares for row in rows])
-    dofs = np.array([row.dof for row in rows])
-    estimates = weights @ (squares / dofs)
-    pivots = weights @ (squares / rng.chisquare(dofs, (DRAWS, dofs.size))).T
-    ends = _quantiles(pivots, level)
+    table, scores = seed_columns(table, scores, sources)
+    size = np.abs(scores - scores[0]).max()
+    if size == 0:
+        raise ValueError("all scores are equal; there is no variance to split")
+    unit = (scores - scores[0]) / size
+    cells, copies = np.unique(table, axis=0, return_counts=True)
+    levels = [np.unique(column).size for column in table.T]
+    balanced = len(cells) == np.prod(levels) and np.ptp(copies) == 0
+    if balanced:
+        rows = anova_table(table, unit, sources)
+        counts = dict(zip(sources, levels, strict=True))
+        weights = _moment_weights(rows, counts, int(copies[0]))
+    else:
+        rows, weights = _in_turn(table, unit, sources)
     names = [row.name for row in rows]
-    few = min(counts) < FEWEST_LEVELS
+    sums = np.array([max(row.squares, 0.0) for row in rows])
+    dofs = np.array([row.dof for row in rows])
+    estimates = weights @ (sums / dofs)
+    pivots = weights @ (sums / rng.chisquare(dofs, (DRAWS, dofs.size))).T
+    ends = _quantiles(pivots, level)
+    few = min(levels) < FEWEST_LEVELS
+    rough = few or len(cells) < NEARLY * float(np.prod(levels))
     return Components(
-        replicates=runs,
-        method="anova",
+        replicates=scores.size,
+        method="anova" if balanced else "moments",
         components=tuple(
-            Component(name, _members(name), float(value), float(low), float(high))
-            for name, value, (low, high) in zip(names, estimates, ends, strict=True)
+            Component(name, _members(name), *(float(size**2 * v) for v in values))
+            for name, *values in zip(names, estimates, *ends.T, strict=True)
         ),
-        shares=_shares(names, sources, estimates, pivots, level, few),
-        repeated=repeats > 1,
-        mean=float(np.mean(scores)),
+        shares=_shares(names, sources, estimates, pivots, level, rough),
+        repeated=bool((copies > 1).any()),
+        mean=float(scores[0] + (scores - scores[0]).mean()),
         level=level,
-        approximate=few,
+        approximate=rough,
     )
+
+
+def _in_turn(
+    table: np.ndarray, scores: np.ndarray, sources: Sequence[str]
+) -> tuple[tuple[MeanSquare, ...], np.ndarray]:
+    """Return what each effect explains after those before it, and the weights.
+
+    The weights turn mean squares into components, as those of `_moment_weights` do.
+    """
+    if scores.size > MOST_FITTED:
+        raise ValueError(f"{scores.size} runs; {MOST_FITTED} are the most")
+    repeated = len(np.unique(table, axis=0)) < scores.size
+    sets = [
+        axes
+        for count in range(1, len(sources) + (1 if repeated else 0))
+        for axes in combinations(range(len(sources)), count)
+    ]
+    names = [*(":".join(sources[a] for a in axes) for axes in sets), RESIDUAL]
+    dummies = [_dummies(table[:, list(axes)]) for axes in sets]
+    found = np.full((scores.size, 1), scores.size**-0.5)
+    system = np.zeros((len(names), len(names)))
+    sums, dofs = np.zeros(len(names)), np.zeros(len(names), int)
+    for i, dummy in enumerate(dummies):
+        left, sizes, _ = np.linalg.svd(
+            dummy - found @ (found.T @ dummy), full_matrices=False
+        )
+        own = left[:, sizes > 1e-8 * np.sqrt(scores.size)]
+        sums[i], dofs[i] = ((own.T @ scores) ** 2).sum(), own.shape[1]
+        system[i, :-1] = [((d.T @ own) ** 2).sum() for d in dummies]
+        found = np.hstack([found, own])
+    dofs[-1] = scores.size - found.shape[1]
+    sums[-1] = (scores**2).sum() - ((found.T @ scores) ** 2).sum()
+    system[:, -1] = dofs
+    if (dofs < 1).any():
+        raise ValueError(f"{names[int(dofs.argmin())]} has no degree of freedom")
+    rows = tuple(
+        MeanSquare(name, int(dof), float(squares))
+        for name, dof, squares in zip(names, dofs, sums, strict=True)
+    )
+    return rows, np.linalg.inv(system / dofs[:, None])
 
 
 def anova_table(
@@ -167,93 +225,6 @@ def anova_table(
         return (*rows, MeanSquare(RESIDUAL, last.dof, last.squares))
     within = float(((centred - cells.ravel()[cell]) ** 2).sum())
     return (*rows, MeanSquare(RESIDUAL, scores.size - sizes.size, within))
-
-
-def moment_components(
-    table: np.ndarray,
-    scores: np.ndarray,
-    sources: Sequence[str],
-    rng: np.random.Generator,
-    level: float = 0.95,
-) -> Components:
-    """Estimate the same components as `anova_components` where runs were lost.
-
-    Each effect gets the sum of squares that it explains after those before it, in the
-    order of `anova_table`, and the expectation of that sum. A balanced table gives the
-    mean squares of its analysis of variance. The sums are nearly independent and nearly
-    chi-square where few runs are missing: of 5 x 5 x 5 runs without 1 or 15 the
-    intervals of the shares cover .93-.99; with fewer they are approximate.
-
-    Args:
-        table: the seed of each source in each run, shape (runs, sources).
-        scores: shape (runs,).
-        sources: names of the columns.
-        rng: draws the pivots of the intervals.
-        level: coverage of the intervals.
-
-    Raises:
-        ValueError: more than 3,000 runs, an effect that the table cannot show, or a
-            score is not finite.
-
-    Reference:
-        Searle, Casella & McCulloch (1992), Variance Components, section 5.5
-        (Henderson's method 3).
-    """
-    check_level(level)
-    table, scores = seed_columns(table, scores, sources)
-    if scores.size > MOST_FITTED:
-        raise ValueError(f"{scores.size} runs; {MOST_FITTED} are the most")
-    size = np.abs(scores - scores[0]).max()
-    if size == 0:
-        raise ValueError("all scores are equal; there is no variance to split")
-    unit = (scores - scores[0]) / size
-    cells, copies = np.unique(table, axis=0, return_counts=True)
-    repeated = len(cells) < scores.size
-    sets = [
-        axes
-        for count in range(1, len(sources) + (1 if repeated else 0))
-        for axes in combinations(range(len(sources)), count)
-    ]
-    names = [*(":".join(sources[a] for a in axes) for axes in sets), RESIDUAL]
-    dummies = [_dummies(table[:, list(axes)]) for axes in sets]
-    found = np.full((scores.size, 1), scores.size**-0.5)
-    system = np.zeros((len(names), len(names)))
-    sums, dofs = np.zeros(len(names)), np.zeros(len(names), int)
-    for i, dummy in enumerate(dummies):
-        left, sizes, _ = np.linalg.svd(
-            dummy - found @ (found.T @ dummy), full_matrices=False
-        )
-        own = left[:, sizes > 1e-8 * np.sqrt(scores.size)]
-        sums[i], dofs[i] = ((own.T @ unit) ** 2).sum(), own.shape[1]
-        system[i, :-1] = [((d.T @ own) ** 2).sum() for d in dummies]
-        found = np.hstack([found, own])
-    dofs[-1] = scores.size - found.shape[1]
-    sums[-1] = (unit**2).sum() - ((found.T @ unit) ** 2).sum()
-    system[:, -1] = dofs
-    if (dofs < 1).any():
-        raise ValueError(f"{names[int(dofs.argmin())]} has no degree of freedom")
-    weights = np.linalg.inv(system / dofs[:, None])
-    squares = np.maximum(sums, 0) / dofs
-    estimates = weights @ squares
-    drawn = rng.chisquare(dofs, (DRAWS, dofs.size))
-    pivots = weights @ (np.maximum(sums, 0) / drawn).T
-    ends = _quantiles(pivots, level)
-    levels = [np.unique(column).size for column in table.T]
-    few = min(levels) < FEWEST_LEVELS
-    rough = few or len(cells) < NEARLY * float(np.prod(levels))
-    return Components(
-        replicates=scores.size,
-        method="moments",
-        components=tuple(
-            Component(name, _members(name), *(float(size**2 * v) for v in values))
-            for name, *values in zip(names, estimates, *ends.T, strict=True)
-        ),
-        shares=_shares(names, sources, estimates, pivots, level, rough),
-        repeated=bool((copies > 1).any()),
-        mean=float(np.mean(scores)),
-        level=level,
-        approximate=rough,
-    )
 
 
 def _dummies(columns: np.ndarray) -> np.ndarray:
