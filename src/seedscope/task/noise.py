@@ -82,9 +82,9 @@ def _found_out(model: keras.Model, sample: Any, seed: int, name: str) -> Unnamed
     )
     if not all(map(close, first, again)):
         raise ValueError(
-            f"{name} draws numbers that no seed reaches while it is called (such as "
-            "np.random.default_rng() or tf.random.Generator of its module): draw with "
-            "np.random, tf.random or keras.random, which follow the source dropout"
+            f"{name} draws numbers that no seed reaches while it is called (such as of "
+            "an np.random.default_rng() that is made there): draw with np.random, "
+            "tf.random or keras.random, which follow the source dropout"
         )
     return Unnamed(not all(map(close, first, other)), states)
 
