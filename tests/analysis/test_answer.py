@@ -13,6 +13,7 @@ from test_comparison import designed, normal, runs_of
 from seedscope.analysis.compare import compare
 from seedscope.analysis.two_groups import compare_groups
 from seedscope.report import answer, note, page, terminal
+from seedscope.report.harmless import markdown
 from seedscope.report.wrapping import lines
 from seedscope.runs.table import Runs
 from seedscope.study.arms import arm_name, encode
@@ -178,10 +179,22 @@ def test_every_place_tells_the_same_words():
     printed = console.export_text()
     assert max(map(len, printed.splitlines())) <= 80
     shown = " ".join(printed.split())
-    assert "\n".join(note.markdown(made).splitlines()[:3]).count("init matters") == 1
+    first = note.markdown(made).splitlines()[0]
+    assert first.startswith("**init matters")
+    assert first.endswith("**")
     for sentence in (*told.answer, *told.sure):
         assert sentence in shown
         assert sentence in html.unescape(page.html(made, {}))
+
+
+def test_the_note_begins_with_the_answer_and_cautions_come_after_it():
+    lumps = [0.9 + 0.001 * i for i in range(15)] + [0.5] * 5
+    made = compare(runs_of({"init": lumps}), [], 0.95)
+    told = answer.of_comparison(made)
+    first, _, second, *_ = note.markdown(made).splitlines()
+    assert told.cautions
+    assert first == f"**{markdown(told.answer[0])}**"
+    assert second == markdown(" ".join([*told.answer[1:], *told.cautions]))
 
 
 def test_a_number_stays_whole_with_its_interval_and_its_unit():

@@ -4,6 +4,8 @@ from seedscope.analysis.results import Comparison
 from seedscope.report import answer, levels, sheets, summary, tables
 from seedscope.report.harmless import markdown as text
 
+LEAD = 200  # characters of the answer that stand out: about two lines of the UI
+
 
 def markdown(comparison: Comparison, figure: str = "") -> str:
     """Return the note that the MLflow UI shows on the page of the study run.
@@ -13,9 +15,13 @@ def markdown(comparison: Comparison, figure: str = "") -> str:
         figure: address of the figure that shows it; empty: none.
     """
     told = answer.of_comparison(comparison)
-    lead = [told.warning] if told.warning else []
-    lead += [*told.cautions, *told.answer]
-    parts = [f"**{text(' '.join(lead))}**"]
+    parts = [f"**{text(told.warning)}**"] if told.warning else []
+    first, *rest = told.answer
+    if rest and len(f"{first} {rest[0]}") <= LEAD:
+        first = f"{first} {rest.pop(0)}"
+    parts.append(f"**{text(first)}**")
+    if further := [*rest, *told.cautions]:
+        parts.append(text(" ".join(further)))
     parts.append(f"*{text(told.question)}* {text(' '.join(told.sure))}")
     parts.append(text(f"Next: {told.next.line}"))
     if told.context:
