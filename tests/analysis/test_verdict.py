@@ -1,6 +1,7 @@
 """One verdict: the same words in the terminal, in Markdown, in the table, in Python."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -98,6 +99,22 @@ def test_collapsed_runs_are_named_before_any_mean():
     assert "method:shallow, accuracy:" not in text
     found = of_case("collapsed_runs", ["accuracy"], "method", ["seed"])[0]
     assert told in answer.of_groups(found).cautions[0]
+
+
+def test_a_against_b_says_what_was_compared_and_where_the_two_were_not_alike():
+    rng = np.random.default_rng(1)
+    a, b = (
+        replace(
+            group(name, rng.normal(size=9), "f1"),
+            context={"model": name, "epochs": "3"},
+            command="seedscope compare a=x b=y",
+        )
+        for name in ("x", "y")
+    )
+    (found,) = compare_groups(a, b, (), 0.95)
+    told = "model x and y · epochs 3 · runs 9 and 9 · seedscope compare a=x b=y"
+    for text in everywhere(found):
+        assert told in text
 
 
 def test_means_that_differ_clearly_recommend_nothing_where_single_runs_disagree():

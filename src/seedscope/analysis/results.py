@@ -4,6 +4,7 @@ Every number is in the unit of its score; an accuracy is a fraction of 1 here.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -222,6 +223,7 @@ class TwoGroups:
     result: Against
     verdict: Verdict
     shapes: tuple[ArmShape, ...] = ()  # of the groups of which something must be said
+    context: Mapping[str, str] = field(default_factory=dict)  # what was run, in words
 
     @property
     def lower_is_better(self) -> bool:

@@ -88,7 +88,21 @@ def _one(
             for runs in (a, b)
             if (found := shapes.of_arm(runs.title, runs.table, score)) is not None
         ),
+        context={**_context(a, b), "runs": f"{len(good[0])} and {len(good[1])}"},
     )
+
+
+def _context(a: Runs, b: Runs) -> dict[str, str]:
+    """Return what both were; of what they differ in, A's and B's."""
+    if a.context == b.context:
+        known = dict(a.context)
+    else:
+        what = dict.fromkeys([*a.context, *b.context])
+        both = {w: [r.context.get(w, "unknown") for r in (a, b)] for w in what}
+        known = {w: " and ".join(dict.fromkeys(pair)) for w, pair in both.items()}
+    if a.command is not None and a.command == b.command:
+        known["command"] = a.command
+    return known
 
 
 def _both(

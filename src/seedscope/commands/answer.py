@@ -116,6 +116,8 @@ def _two_groups(question: Question, store: Store | None, console: Console) -> No
     for line in dict.fromkeys(group.assumed for group in (a, b) if group.assumed):
         _say(console, line)
     wanted = tuple(question.metrics)
+    typed = as_typed("compare", sys.argv[1:])
+    a, b = (replace(group, command=typed) for group in (a, b))
     found = compare_groups(a, b, wanted, question.level, question.difference)
     against.show(found, console)
     name = re.sub(r"[^\w.\-]+", "_", f"{a.title}_against_{b.title}")

@@ -84,6 +84,7 @@ def markdown(groups: Sequence[TwoGroups]) -> str:
         told = answer.of_groups(found)
         said = [*told.cautions, *told.answer, *told.sure, f"Next: {told.next.line}"]
         parts += [f"## {text(found.score)}", text(" ".join(said))]
+        parts.append(text(told.context_line))
         lines = ["| | |", "|:---|---:|"]
         lines += [f"| {text(what)} | {text(value)} |" for what, value in rows(found)]
         parts += ["\n".join(lines), f"For a paper: {text(paper.sentence(found))}"]

@@ -6,7 +6,7 @@ A control that failed leads everything.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seedscope.analysis.many import ManyArms
@@ -89,7 +89,7 @@ def of_comparison(comparison: Comparison) -> Answer:
     )
 
 
-def of_groups(found: TwoGroups, context: Sequence[tuple[str, str]] = ()) -> Answer:
+def of_groups(found: TwoGroups) -> Answer:
     """Return the answer to A against B in one score."""
     better = "better" if found.direction else "higher"
     level = found.verdict.difference.interval.level
@@ -106,7 +106,7 @@ def of_groups(found: TwoGroups, context: Sequence[tuple[str, str]] = ()) -> Answ
             f"{_unseen(min(found.result.replicates))}",
         ),
         next=after_groups(found, verdict.plan(found)),
-        context=tuple(context),
+        context=_ordered(found.context),
     )
 
 
@@ -214,6 +214,10 @@ def _context(comparison: Comparison) -> tuple[tuple[str, str], ...]:
     known["runs"] = str(sum(arm.runs for arm in comparison.arms))
     if comparison.runs.command:
         known["command"] = comparison.runs.command
+    return _ordered(known)
+
+
+def _ordered(known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((what, known[what]) for what in CONTEXT if known.get(what))
 
 
