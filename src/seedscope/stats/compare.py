@@ -287,7 +287,8 @@ def superiority(
     they are not, or runs share seeds, DeLong's errors of the two arms are used, by t
     on the logit scale. Simulated coverage (P = .5, .7, .9; sds up to 5:1; 5-30 runs):
     .93-1.00, where Newcombe's alone has .90-.94 (5:1, like sizes) and down to .76 (5
-    wide against 30). Approximate are fewer than 5 runs, and the .89 left of that last.
+    wide against 30). Approximate are fewer than 5 runs, and the .89 left of that last;
+    .90 is left at P = .9 of 20 runs with five times the sd of 50 (docs/coverage.md).
 
     Args:
         a: scores of the first arm, shape (replicates,).
