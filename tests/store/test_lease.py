@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,11 @@ def stop_heart(lease):
 
 
 def test_what_one_holds_no_other_takes(store):
-    with Lease(store, "s") as one, Lease(store, "s") as two, Lease(store, "t") as other:
+    with (
+        closing(Lease(store, "s")) as one,
+        closing(Lease(store, "s")) as two,
+        closing(Lease(store, "t")) as other,
+    ):
         assert one.take(first_free) == ["a"]
         assert two.take(first_free) == ["b"]
         assert one.take(first_free) == ["a"]  # in place of what it held
@@ -58,7 +63,7 @@ def test_of_two_at_the_same_instant_both_withdraw_and_one_comes_first(
     taken = []
 
     def train():
-        with Lease(store, "s") as lease:
+        with closing(Lease(store, "s")) as lease:
 
             def choose(held):
                 if meet:
@@ -80,11 +85,11 @@ def test_of_two_at_the_same_instant_both_withdraw_and_one_comes_first(
 def test_a_heart_that_stopped_frees_what_it_held_and_one_that_beats_does_not(
     store, far
 ):
-    with Lease(store, "s") as dead, Lease(store, "s") as alive:
+    with closing(Lease(store, "s")) as dead, closing(Lease(store, "s")) as alive:
         assert dead.take(first_free) == ["a"]
         assert alive.take(first_free) == ["b"]
         stop_heart(dead)
-        with Lease(store, "s") as observer:
+        with closing(Lease(store, "s")) as observer:
             assert observer.held_by_others() == {"a", "b"}
             deadline = time.monotonic() + 60
             while "a" in observer.held_by_others() and time.monotonic() < deadline:
@@ -98,10 +103,10 @@ def test_a_heart_that_stopped_frees_what_it_held_and_one_that_beats_does_not(
 
 def test_time_in_which_nobody_looked_on_counts_for_nothing(store, far, monkeypatch):
     monkeypatch.setattr(lease_module, "BLIND", 2.5)
-    with Lease(store, "s") as other:
+    with closing(Lease(store, "s")) as other:
         other.take(first_free)
         stop_heart(other)
-        with Lease(store, "s") as observer:
+        with closing(Lease(store, "s")) as observer:
             stop_heart(observer)  # as a machine that sleeps
             observer.held_by_others()
             time.sleep(2.5)  # longer than the window
@@ -112,7 +117,7 @@ def test_of_a_process_of_this_machine_it_is_known_whether_it_is_there(
     store, monkeypatch
 ):
     monkeypatch.setattr(lease_module, "WINDOW", 0.0)
-    with Lease(store, "s") as quiet, Lease(store, "s") as observer:
+    with closing(Lease(store, "s")) as quiet, closing(Lease(store, "s")) as observer:
         quiet.take(first_free)
         stop_heart(quiet)
         observer.held_by_others()
@@ -128,7 +133,10 @@ def test_of_a_process_of_this_machine_it_is_known_whether_it_is_there(
 
 def test_a_live_process_of_another_host_keeps_what_it_is_storing(store, far):
     made, runs = study()
-    with open_study(store, made, runs) as log, Lease(store, made.name) as other:
+    with (
+        open_study(store, made, runs) as log,
+        closing(Lease(store, made.name)) as other,
+    ):
         other.take(lambda held: [runs[0].fingerprint])
         tags = {
             "mlflow.parentRunId": log.study_id,

@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from uuid import uuid4
 
 from mlflow.entities import Run as Logged
@@ -61,17 +60,6 @@ class Lease:
         self.company = bool(self._look(store.client))  # since this was set to False
         self._thread = threading.Thread(target=self._keep_beating, daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> "Lease":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def take(self, choose: Choice) -> list[str]:
         """Hold what `choose` picks, in place of what was held before.

@@ -6,6 +6,7 @@ and a metric is logged only where its value changed, so that no history piles up
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from mlflow.entities import Metric
@@ -37,7 +38,10 @@ def log_comparison(
     """
     then = "; set output=<folder> to keep it as files"
     with told(store, "the comparison could not be stored in", then):
-        with Lease(store, f"{FOLDER} of {study_id}") as lease, lease.alone(FOLDER):
+        with (
+            closing(Lease(store, f"{FOLDER} of {study_id}")) as lease,
+            lease.alone(FOLDER),
+        ):
             _log_metrics(store, study_id, metrics)
             store.client.set_tag(study_id, NOTE, _fitting(note))
             _delete_old(store, study_id, files)
