@@ -1,13 +1,16 @@
 """Retake the pictures of docs/: a study's page, its first figure, MLflow's views.
 
-python docs/screenshots.py sqlite:///mlflow.db STUDY     its name, or the id of its run
+python docs/screenshots.py sqlite:///mlflow.db STUDY            its name, its run's id,
+python docs/screenshots.py sqlite:///mlflow.db latest screens   or `latest`
 
+The second draws nothing: it writes what the terminal shows, docs/screens.md, alone.
 Trains nothing: the study was trained and compared before. Debian's `chromium` draws.
 """
 
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +30,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 DOCS = Path(__file__).parent
 DESK, PHONE = (1440, 900), (390, 844)  # pixels
+WIDTHS = (80, 120)  # columns of a terminal
 TALL = 1250  # of the study's run: its note holds a figure and tables
 VIEW = "workflowType=machine_learning"  # of a fresh browser: that of training
 COLUMNS = (
@@ -47,9 +51,22 @@ QUIET = {  # of the browser: what MLflow would open by itself
 }
 
 
-def main(uri: str, wanted: str) -> None:
+SCREENS = """# In the terminal
+
+What a comparison prints, at {widths} columns. Below the tables stands the answer, and
+below that the next command and what was run. The next command and the addresses are
+meant to be copied: they are never broken.
+`python docs/screenshots.py STORE {wanted} screens` writes this page; the store's place
+is written as `mlflow.db` and `mlartifacts`.
+"""
+
+
+def main(uri: str, wanted: str, only: str = "") -> None:
     client = MlflowClient(uri)
     study = find_study(client, wanted)
+    write_screens(uri, wanted)
+    if only == "screens":
+        return
     with tempfile.TemporaryDirectory() as folder, server(uri) as address:
         found = client.download_artifacts(study.info.run_id, "comparison", folder)
         shutil.copyfile(f"{found}/figures/spreads.png", DOCS / "spreads.png")
@@ -60,6 +77,35 @@ def main(uri: str, wanted: str) -> None:
             take_page(browser, f"file://{found}/page.html")
             take_mlflow(browser, address, study)
             browser.close()
+
+
+def write_screens(uri: str, wanted: str) -> None:
+    """Write docs/screens.md: what a comparison prints at each width."""
+    widths = " and ".join(map(str, WIDTHS))
+    parts = [SCREENS.format(widths=widths, wanted=wanted)]
+    for width in WIDTHS:
+        done = subprocess.run(
+            [sys.executable, "src/compare.py", f"study={wanted}"],
+            cwd=DOCS.parent,
+            env={**os.environ, "COLUMNS": str(width), "MLFLOW_TRACKING_URI": uri},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        shown = without_places(done.stdout)
+        command = f"COLUMNS={width} python src/compare.py study={wanted}"
+        parts.append(f"## {width} columns\n\n```sh\n{command}\n```\n")
+        parts.append(f"```text\n{shown}\n```\n")
+    path = DOCS / "screens.md"
+    path.write_text("\n".join(parts), encoding="utf-8")
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def without_places(printed: str) -> str:
+    """Return what was printed as of a store in the project's own folder."""
+    text = re.sub(r"sqlite:/+\S+?\.db\b", "sqlite:///mlflow.db", printed)
+    text = re.sub(r"/\S*/(\w+/artifacts/)", r"mlartifacts/\1", text)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
 def chromium() -> str:
@@ -75,8 +121,8 @@ def find_study(client: MlflowClient, wanted: str) -> Run:
         [e.experiment_id for e in experiments], "tags.`seedscope.role` = 'study'"
     )
     for run in studies:
-        if wanted in (run.info.run_id, run.info.run_name):
-            return run
+        if wanted in (run.info.run_id, run.info.run_name, "latest"):
+            return run  # the newest comes first
     names = ", ".join(run.info.run_name for run in studies)
     sys.exit(f"error: the store has no study {wanted!r}; it has {names or 'none'}")
 
@@ -220,6 +266,6 @@ def keep(page: Page, name: str, close: bool = True) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv[1:]) < 2 or sys.argv[3:] not in ([], ["screens"]):
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -75,6 +75,18 @@ def test_every_page_is_in_the_navigation():
     assert {page for page in pages if f" {page}" not in navigation} == set()
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_screens_fit_their_width_and_break_no_interval(columns):
+    text = (ROOT / "docs" / "screens.md").read_text()
+    shown = text.partition(f"## {columns} columns")[2].split("```text\n")[1]
+    lines = shown.partition("```")[0].splitlines()
+    to_copy = ("://", "seedscope train", "The page:")
+    kept = [line for line in lines if not any(part in line for part in to_copy)]
+    assert len(kept) > 40
+    assert [line for line in kept if len(line) > columns] == []
+    assert [line for line in kept if line.count("[") != line.count("]")] == []
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) < 120
 
