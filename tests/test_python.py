@@ -16,6 +16,8 @@ import seedscope
 from seedscope.study import functions
 
 SCRIPT = """
+import pathlib
+
 import keras
 import numpy as np
 
@@ -42,6 +44,9 @@ print("scores", *study.scores("none"))
 again = seedscope.load(study.name, tracking_uri="sqlite:///mlflow.db")
 print("same", (again.scores("init") == study.scores("init")).all())
 print("axes", study.plot_spreads().get_xlim()[0])
+again.save("saved")
+page = pathlib.Path("saved/page.html").read_text()
+print("linked", "http://127.0.0.1:5000/#/runs/" in page)
 """
 
 
@@ -72,6 +77,7 @@ def test_functions_of_a_script_are_trained_by_value_and_found_again(tmp_path):
     assert len(set(said["scores"].split())) == 1  # the control repeats
     assert said["same"] == "True"
     assert float(said["axes"]) == 0.0
+    assert said["linked"] == "True"
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class Study:
         if (many := self._many) is not None:
             report_many.write(many, Path(folder))
         else:
-            files.write(self._each, Path(folder))
+            files.write(self._each, Path(folder), self._each.runs.server)
 
     def __repr__(self) -> str:
         """Say what it is, and which arms it has."""

@@ -100,6 +100,7 @@ class Runs:
     question: str | None = None  # the study's own, where it has one
     command: str | None = None  # that trained or compared these runs, as it was typed
     context: Mapping[str, str] = field(default_factory=dict)  # what was run, in words
+    server: str | None = None  # the MLflow UI that shows the runs
     nested: tuple[str, ...] = ()  # batch/cask: each batch has casks of its own
     better: Mapping[str, str] = field(default_factory=dict)  # score -> direction, told
 

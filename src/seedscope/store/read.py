@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from seedscope.runs.score import directions
 from seedscope.runs.table import Runs
-from seedscope.store import about, parts
+from seedscope.store import about, links, parts
 from seedscope.store.own import told_of
 from seedscope.store.store import Store, search, told
 from seedscope.study.arms import encode
@@ -81,6 +81,7 @@ def _read_study(store: Store, name: str) -> Runs:
         question=study.data.tags.get(about.QUESTION),
         command=study.data.tags.get(about.COMMAND),
         context=about.context(finished),
+        server=links.server(store),
     )
     said = json.loads(study.data.tags.get("seedscope.better", "null"))
     try:
