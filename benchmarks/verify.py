@@ -5,6 +5,7 @@ python benchmarks/verify.py [ROUNDS]
 
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
@@ -41,7 +42,7 @@ MODELS = {
 
 def main(folder: str, rounds: int = ROUNDS) -> None:
     print(f"{'model':20}{'ms alone':>10}{'taps':>22}{'operations':>24}")
-    with Processes("fork") as processes:
+    with closing(Processes("fork")) as processes:
         for name, (shape, stack) in MODELS.items():
             path = f"{folder}/train.py"
             with open(path, "w") as file:

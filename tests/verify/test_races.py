@@ -7,6 +7,7 @@ part nearly always, and LAST repeats that agree would be a wonder.
 import os
 import shutil
 import sys
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def processes():
     os.environ.pop("PYTHONHASHSEED", None)
-    with Processes("fork") as made:
+    with closing(Processes("fork")) as made:
         yield made
 
 
@@ -224,7 +225,7 @@ def test_where_no_operation_can_be_traced_the_layer_is_told(
 @pytest.mark.long
 def test_fresh_processes_share_no_hash_seed_and_end_in_the_bits_of_forks(processes):
     os.environ.pop("PYTHONHASHSEED", None)
-    with Processes("fresh") as fresh:
+    with closing(Processes("fresh")) as fresh:
         first, second = (fresh.run(Job(program("hash_order"), "taps")) for _ in "ab")
         alone = fresh.run(Job(program("conv_control"), "none"))
     assert first_difference(first, second).phase == LOADED
@@ -300,10 +301,10 @@ def ran(processes, monkeypatch, tmp_path, capsys):
         def __init__(self, way):
             assert way == "fork"
 
-        def __enter__(self):
-            return processes
+        def run(self, job):
+            return processes.run(job)
 
-        def __exit__(self, *error):
+        def close(self):
             pass
 
     monkeypatch.setattr(command, "Processes", Shared)

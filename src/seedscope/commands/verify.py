@@ -7,6 +7,7 @@ certificate), 1 where there is one, 2 where it could not be tried.
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def read(words: Sequence[str]) -> Question:
 
 def answer(question: Question, console: Console) -> int:
     """Answer a question, print and keep what was found, and return the status."""
-    with Processes(question.asked.processes) as processes:
+    with closing(Processes(question.asked.processes)) as processes:
         if question.against is not None:
             return _against(question, processes, console)
         with console.status("") as status:

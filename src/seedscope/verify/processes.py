@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 from seedscope.verify.words import CannotVerify, Job, Record
 
@@ -94,17 +93,6 @@ class Processes:
                 host.stdout.close()
         self._hosts.clear()
         self._folder.cleanup()
-
-    def __enter__(self) -> "Processes":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def born_with(job: Job) -> dict[str, str]:
