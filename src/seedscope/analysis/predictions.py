@@ -39,7 +39,8 @@ def on_test_set(
     if rows["run_id"].n_unique() < len(good):
         return None, ["some runs stored no predictions"]
     if test_set(rows, held) is None:
-        return None, ["each run has a test set of its own: no churn"]
+        said = "each run has a test set of its own: no two runs' labels are compared"
+        return None, [said]
     found = _on_one_test_set(runs, rows, good, seeds, level)
     if not share_seeds(seeds):
         return found, []

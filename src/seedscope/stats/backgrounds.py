@@ -18,8 +18,8 @@ from seedscope.stats.spread import log_sd_pseudo_values, sd_of
 
 FEWEST = 5  # backgrounds; simulated coverage is .88-.91 with 2 and .92-.96 from 5 on
 ONE_BACKGROUND = (
-    "only one background was used: the interval holds for it alone and says nothing "
-    "about other seeds of the sources that were fixed"
+    "only one background was used (the seeds of the sources that were fixed): the "
+    "interval holds for it alone and says nothing about others"
 )
 FEW_BACKGROUNDS = "few backgrounds were used: the interval is approximate below 5"
 
