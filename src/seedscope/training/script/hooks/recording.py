@@ -413,7 +413,8 @@ def labels_in(data: Any, rows: int) -> Any:
             x, y, _ = unpack(batch)
             if y is None:
                 return None
-            x, y = keras.tree.map_structure(np.asarray, (x, y))
+            arrays: Any = keras.tree.map_structure(np.asarray, (x, y))
+            x, y = arrays
             digests.append(digest(keras.tree.flatten((x, y))))
             labels.append(y)
             seen += len(keras.tree.flatten(x)[0])
